@@ -1,0 +1,2 @@
+//! The scopewarden program.
+fn main() {}

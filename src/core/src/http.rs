@@ -1,0 +1,150 @@
+//! A request head as bytes. Nothing is text until a parser has said so.
+
+use std::ops::Range;
+
+/// Header fields in wire order, names in lower case, values as bytes.
+///
+/// One buffer and ranges into it, so that taking a host's header map costs two allocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    bytes: Vec<u8>,
+    fields: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Headers {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one field; the name is lower-cased.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.fields.push((start..middle, middle..self.bytes.len()));
+    }
+
+    /// All fields, in wire order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(n, v)| (self.slice(n), self.slice(v)))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Every value of `name` (lower case), in wire order.
+    pub fn all<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, v)| v)
+    }
+
+    /// The value of `name` (lower case) when it appears at most once.
+    ///
+    /// # Errors
+    /// [`Repeated`] when it appears more than once: the proxy, this filter and the upstream
+    /// could each take a different one.
+    pub fn one(&self, name: &str) -> Result<Option<&[u8]>, Repeated> {
+        let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes()).map(|(_, v)| v);
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(Repeated),
+            None => Ok(first),
+        }
+    }
+
+    /// Whether `name` (lower case) appears.
+    pub fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        let mut headers = Self::new();
+        for (name, value) in fields {
+            headers.push(name.as_ref(), value.as_ref());
+        }
+        headers
+    }
+}
+
+/// A header field that must be unique appears more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated;
+
+/// The head of a request, as the proxy hands it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestHead {
+    /// `:method`.
+    pub method: Vec<u8>,
+    /// `:scheme`; empty when the host has none.
+    pub scheme: Vec<u8>,
+    /// `:authority`.
+    pub authority: Vec<u8>,
+    /// `:path`: path and query, exactly as they will be forwarded.
+    pub target: Vec<u8>,
+    /// All other fields.
+    pub headers: Headers,
+}
+
+impl RequestHead {
+    /// Splits pseudo-headers from fields. A pseudo-header that appears twice keeps its first value;
+    /// HTTP/2 codecs refuse that before a filter runs.
+    pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut head = Self::default();
+        for (name, value) in fields {
+            let slot = match name {
+                b":method" => &mut head.method,
+                b":scheme" => &mut head.scheme,
+                b":authority" => &mut head.authority,
+                b":path" => &mut head.target,
+                _ if name.starts_with(b":") => continue,
+                _ => {
+                    head.headers.push(name, value);
+                    continue;
+                }
+            };
+            if slot.is_empty() {
+                slot.extend_from_slice(value);
+            }
+        }
+        head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_refuses_a_repeated_field() {
+        let headers: Headers = [("A", "1"), ("b", "2"), ("a", "3")].into_iter().collect();
+        assert_eq!(headers.one("a"), Err(Repeated));
+        assert_eq!(headers.one("b"), Ok(Some(&b"2"[..])));
+        assert_eq!(headers.one("c"), Ok(None));
+    }
+
+    #[test]
+    fn pseudo_headers_are_split() {
+        let head = RequestHead::from_fields([
+            (&b":method"[..], &b"GET"[..]),
+            (b":path", b"/v1/models?x=1"),
+            (b"authorization", b"Bearer \xff"),
+        ]);
+        assert_eq!(head.method, b"GET");
+        assert_eq!(head.target, b"/v1/models?x=1");
+        assert_eq!(head.headers.one("authorization"), Ok(Some(&b"Bearer \xff"[..])));
+    }
+}

@@ -1,0 +1,46 @@
+//! Every cap in one place. A cap that is hit refuses; nothing is truncated and judged.
+
+/// Longest request target (path and query), in bytes.
+pub const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Most path segments that are matched.
+pub const MAX_SEGMENTS: usize = 64;
+/// Most query parameters.
+pub const MAX_QUERY_PARAMS: usize = 256;
+/// Most request headers. Envoy's own default is 100.
+pub const MAX_HEADERS: usize = 128;
+/// Longest bearer token, in bytes, before anything is decoded.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Longest `kid`, in bytes.
+pub const MAX_KID_BYTES: usize = 256;
+/// Largest JWKS document, in bytes.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+/// Most keys in one JWKS document.
+pub const MAX_JWKS_KEYS: usize = 100;
+/// Most scopes a token may carry.
+pub const MAX_SCOPES: usize = 512;
+/// Most groups a token may carry.
+pub const MAX_GROUPS: usize = 1024;
+/// Longest actor (`act`) chain.
+pub const MAX_ACTORS: usize = 8;
+/// Verified tokens remembered per VM.
+pub const TOKEN_CACHE_ENTRIES: usize = 2048;
+/// How long the last good key set serves while the issuer cannot be reached, in milliseconds (24 h).
+pub const MAX_KEYS_AGE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Least time between two fetches caused by an unknown `kid`, per issuer, in milliseconds.
+pub const UNKNOWN_KID_INTERVAL_MS: u64 = 30 * 1000;
+/// Largest clock skew a policy may ask for, in milliseconds.
+pub const MAX_CLOCK_SKEW_MS: u64 = 60 * 1000;
+/// Default cap on an inspected request body, in bytes (4 MiB; agents send 200 KB to 2 MB).
+pub const DEFAULT_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Largest body cap a policy may ask for, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Deepest JSON nesting.
+pub const MAX_JSON_DEPTH: usize = 64;
+/// Most members in one JSON object.
+pub const MAX_JSON_MEMBERS: usize = 10_000;
+/// Longest value of a body member that rules compare or that a record names, in bytes.
+pub const MAX_FACT_BYTES: usize = 4 * 1024;
+/// Most values of one body fact (a pointer with `*` can meet many).
+pub const MAX_FACT_VALUES: usize = 256;
+/// Largest policy document, in bytes.
+pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;
