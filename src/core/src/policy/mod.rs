@@ -1,0 +1,204 @@
+//! The policy, compiled: immutable, shared by every request of a configuration.
+//!
+//! ```text
+//! YAML or JSON ─► Node ─► read (every error at once) ─► Policy
+//! ```
+//!
+//! Nothing that can fail is left for request time: operation names are resolved, globs parsed,
+//! templates merged into one matcher, body pointers into one plan per endpoint.
+
+mod glob;
+mod pointer;
+mod rule;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use glob::Glob;
+pub use pointer::{Plan, Pointer, PointerId};
+pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
+
+use crate::identity::Issuer;
+use crate::operation::{BodyKind, Matcher, Protocol, Tier};
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// `policy:`, the name that records carry.
+    pub name: String,
+    /// `sha256:` and the hex digest of the document's canonical JSON; two spellings of one policy share it.
+    pub hash: String,
+    /// Whether refusals are enforced or only recorded.
+    pub mode: Mode,
+    /// Who is accepted, and on what proof.
+    pub identity: Identity,
+    /// What a group of the identity provider may do: group name to scopes.
+    pub group_scopes: BTreeMap<String, BTreeSet<String>>,
+    /// Mounted packs, and one surface of protocol `rest` for own operations.
+    pub surfaces: Vec<Surface>,
+    /// Every operation, by [`OperationId`].
+    pub operations: Vec<Operation>,
+    /// Every rule, by [`RuleId`].
+    pub rules: Vec<Rule>,
+    /// Every body pointer that anything reads, by [`PointerId`].
+    pub pointers: Vec<Pointer>,
+    /// Method and path to endpoint.
+    pub matcher: Matcher<Endpoint>,
+    /// Largest body that is inspected, in bytes; a larger one is refused.
+    pub max_body_bytes: usize,
+    /// Whether the caller's `Authorization` header goes on to the upstream.
+    pub forward_authorization: bool,
+}
+
+/// Index into [`Policy::operations`].
+pub type OperationId = usize;
+/// Index into [`Policy::rules`].
+pub type RuleId = usize;
+/// Index into [`Policy::surfaces`].
+pub type SurfaceId = usize;
+
+/// What happens to a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The request is refused.
+    Enforce,
+    /// The request goes on; the record says what would have happened.
+    Shadow,
+}
+
+impl Mode {
+    /// `enforce` or `shadow`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
+/// Who is accepted.
+#[derive(Debug)]
+pub struct Identity {
+    /// Issuers whose JWTs this filter verifies itself.
+    pub issuers: Vec<Issuer>,
+    /// Clock skew granted to `exp`, `nbf` and `iat`, in milliseconds.
+    pub clock_skew_ms: u64,
+    /// Take the result of Envoy's `jwt_authn` filter: the `payload_in_metadata` key.
+    pub jwt_authn: Option<JwtAuthn>,
+    /// Take a validated client certificate's SPIFFE ID from these trust domains.
+    pub mtls: Option<Mtls>,
+}
+
+/// How the claims of Envoy's `jwt_authn` become a principal.
+#[derive(Debug)]
+pub struct JwtAuthn {
+    /// The provider's `payload_in_metadata`.
+    pub metadata_key: String,
+    /// Accepted `iss` values.
+    pub issuers: Vec<String>,
+    /// The claim that holds scopes.
+    pub scope_claim: String,
+    /// The claim that holds groups.
+    pub groups_claim: Option<String>,
+}
+
+/// How an mTLS peer becomes a principal.
+#[derive(Debug)]
+pub struct Mtls {
+    /// Accepted SPIFFE trust domains.
+    pub trust_domains: Vec<String>,
+}
+
+/// A pack on a mount.
+#[derive(Debug)]
+pub struct Surface {
+    /// Pack name, or `rest` for own operations.
+    pub name: String,
+    /// How refusals are spoken.
+    pub protocol: Protocol,
+    /// `server:`, the name that tells several mounts of a pack apart in records.
+    pub server: Option<String>,
+    /// Answer a missing or bad token on a JSON-RPC endpoint with HTTP 401 and `WWW-Authenticate`
+    /// (for clients that start an OAuth flow) instead of a JSON-RPC error.
+    pub challenge: bool,
+}
+
+/// One named thing a caller can do.
+#[derive(Debug)]
+pub struct Operation {
+    /// Full name, such as `openai.models.delete`.
+    pub id: String,
+    /// The surface it belongs to.
+    pub surface: SurfaceId,
+    /// How much harm it can do.
+    pub tier: Tier,
+    /// Scopes the caller must hold, all of them; `None` for a public operation, which needs no token.
+    pub scopes: Option<Vec<String>>,
+    /// What its body is.
+    pub body: BodyKind,
+    /// Values that records name and rules compare: name (`model`, `tool`, ...) and where it is.
+    pub facts: Vec<(String, FactSource)>,
+    /// Rules that apply, in document order; all must hold.
+    pub rules: Vec<RuleId>,
+    /// Caller-chosen identity parameters of the surface, checked wherever they appear.
+    pub bindings: Vec<Binding>,
+    /// What a second person has to say, when the policy asks for one.
+    pub approval: Option<Approval>,
+}
+
+/// Where a fact is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactSource {
+    /// In the JSON body.
+    Body(PointerId),
+    /// In the path, by the template's parameter name.
+    Path(String),
+}
+
+/// What a second person has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// How many distinct approvers.
+    pub approvers: u32,
+    /// The scope an approver must hold.
+    pub scope: String,
+    /// How long a request is held, in milliseconds.
+    pub hold_ms: u64,
+    /// How long an approval stays usable, in milliseconds.
+    pub ttl_ms: u64,
+}
+
+/// What a method and a path lead to.
+#[derive(Debug)]
+pub enum Endpoint {
+    /// One operation, or a variant of it that the body decides.
+    Plain {
+        /// The operation when no variant applies.
+        base: OperationId,
+        /// Variants, in pack order; the first that applies is taken.
+        variants: Vec<Variant>,
+        /// What to read from the body; empty when nothing is read.
+        plan: Plan,
+    },
+    /// A JSON-RPC endpoint: the body's `method` names the operation.
+    JsonRpc {
+        /// The surface whose dialect refusals speak.
+        surface: SurfaceId,
+        /// Method name to operation.
+        methods: BTreeMap<String, OperationId>,
+        /// The operation of a response object posted by the client.
+        response: Option<OperationId>,
+        /// What to read from the body.
+        plan: Plan,
+    },
+}
+
+/// An operation that the body decides.
+#[derive(Debug)]
+pub struct Variant {
+    /// Where to look.
+    pub pointer: PointerId,
+    /// The value that must be there; `None` for any value but `null`.
+    pub equals: Option<String>,
+    /// The operation then.
+    pub operation: OperationId,
+}
