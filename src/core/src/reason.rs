@@ -125,6 +125,8 @@ reasons! {
     JsonNotUtf8 = "json_not_utf8", 400;
     /// The body names an object member twice.
     JsonDuplicateKey = "json_duplicate_key", 400;
+    /// The body has a member that some parsers take for another spelling of one that decides the operation.
+    JsonAmbiguousKey = "json_ambiguous_key", 400;
     /// The body is nested deeper, or has more members, than the limit.
     JsonTooComplex = "json_too_complex", 400;
     /// A member that names or decides the operation is missing or has the wrong type.

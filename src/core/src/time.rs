@@ -2,6 +2,22 @@
 
 use std::fmt;
 
+/// Microseconds since the Unix epoch: what a host's clock is read in, for durations worth measuring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct UnixMicros(pub u64);
+
+impl UnixMicros {
+    /// The same instant in milliseconds, rounded down.
+    pub const fn millis(self) -> UnixMillis {
+        UnixMillis(self.0 / 1000)
+    }
+
+    /// Microseconds since `earlier`; zero when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct UnixMillis(pub u64);

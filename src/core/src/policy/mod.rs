@@ -41,8 +41,10 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Every body pointer that anything reads, by [`PointerId`].
     pub pointers: Vec<Pointer>,
+    /// Every endpoint, by [`EndpointId`].
+    pub endpoints: Vec<Endpoint>,
     /// Method and path to endpoint.
-    pub matcher: Matcher<Endpoint>,
+    pub matcher: Matcher<EndpointId>,
     /// Largest body that is inspected, in bytes; a larger one is refused.
     pub max_body_bytes: usize,
     /// Whether the caller's `Authorization` header goes on to the upstream.
@@ -55,6 +57,8 @@ pub type OperationId = usize;
 pub type RuleId = usize;
 /// Index into [`Policy::surfaces`].
 pub type SurfaceId = usize;
+/// Index into [`Policy::endpoints`].
+pub type EndpointId = usize;
 
 /// What happens to a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

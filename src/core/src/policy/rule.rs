@@ -90,6 +90,8 @@ pub enum Condition {
     Body {
         /// Where.
         pointer: PointerId,
+        /// The pointer as the policy wrote it.
+        written: String,
         /// The values it admits.
         admits: Vec<Admit>,
     },
