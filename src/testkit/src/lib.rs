@@ -1,1 +1,3 @@
 //! Scenarios and the drivers that run them.
+
+pub mod demo;
