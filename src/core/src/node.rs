@@ -1,5 +1,7 @@
 //! The policy document as a tree: JSON's shapes, members in order, no member twice.
 
+mod wire;
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -33,6 +35,23 @@ impl Node {
             return Err(format!("the policy is larger than {} bytes", limits::MAX_POLICY_BYTES));
         }
         serde_json::from_slice(bytes).map_err(|e| e.to_string())
+    }
+
+    /// Reads what a proxy hands over: JSON text, or a `google.protobuf.Struct` in protobuf's wire format.
+    ///
+    /// The two cannot be mistaken for each other: every member of a `Struct` has the byte 0x12, which JSON
+    /// never has.
+    ///
+    /// # Errors
+    /// What is wrong, as JSON says it unless the bytes look like a `Struct`.
+    pub fn from_config(bytes: &[u8]) -> Result<Self, String> {
+        match Self::from_json(bytes) {
+            Err(_) if bytes.len() <= limits::MAX_POLICY_BYTES && bytes.contains(&0x12) => {
+                wire::read_struct(bytes)
+                    .map_err(|e| format!("the policy is not a google.protobuf.Struct: {e}"))
+            }
+            json => json,
+        }
     }
 
     /// The member `name` of an object.
