@@ -1,5 +1,46 @@
 //! Who calls: tokens, keys, claims.
+//!
+//! ```text
+//! Authorization ─ bearer ─► token ─ cache ─► Principal
+//!                             │ miss            ▲
+//!                             ▼                 │
+//!                 jws (form) ─► jwt (issuer, claims) ─► key (signature: host or Rust)
+//!                                  ▲
+//!                 keyring (fetch, refresh, age) ◄─ jwks (what is a usable key)
+//! ```
+//!
+//! Everything is refused that two readers could read differently, even where RFC 7519 would let
+//! it pass.
 
+mod algorithm;
+mod bearer;
+mod cache;
+mod claims;
+mod config;
+mod error;
+mod host;
+mod jwks;
+mod jws;
+mod jwt;
+mod key;
+mod keyring;
 mod principal;
+mod roca;
+mod scopes;
+mod strict;
 
+pub use algorithm::{Algorithm, Algorithms, Hash};
+pub use bearer::bearer;
+pub use cache::{TokenCache, TokenDigest};
+pub use config::{
+    ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_MAX_LIFETIME_MS, DEFAULT_REFRESH_MS, Issuer,
+    KeySource, RemoteKeys, TokenTypes,
+};
+pub use error::TokenError;
+pub use host::{HostSignatures, NoHost};
+pub use jwks::{Dropped, KeySet, NoKey};
+pub use jws::Compact;
+pub use jwt::{Verified, verify};
+pub use key::PublicKey;
+pub use keyring::{FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
 pub use principal::{Actor, Principal, Proof};
