@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::jwt::Verified;
 use super::keyring::KeyRing;
 use super::principal::Principal;
 use crate::limits;
@@ -21,37 +22,20 @@ const SECOND_CHANCES: usize = 8;
 ///
 /// Bounded: at [`limits::TOKEN_CACHE_ENTRIES`] the oldest entry goes that was not used since it
 /// was last passed over.
-#[derive(Debug)]
 pub struct TokenCache {
-    entries: BTreeMap<TokenDigest, Entry>,
-    order: BTreeMap<u64, TokenDigest>,
+    entries: BTreeMap<Digest, Entry>,
+    order: BTreeMap<u64, Digest>,
     next: u64,
     capacity: usize,
 }
 
-/// A token's SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TokenDigest([u8; 32]);
+type Digest = [u8; 32];
 
-impl TokenDigest {
-    /// Of the token's bytes.
-    pub fn of(token: &[u8]) -> Self {
-        Self(Sha256::digest(token).into())
-    }
-}
-
-impl std::fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenDigest(..)")
-    }
-}
-
-#[derive(Debug)]
 struct Entry {
     principal: Arc<Principal>,
     expires: UnixMillis,
     issuer: usize,
-    version: u64,
+    key_version: u64,
     place: u64,
     used: bool,
 }
@@ -69,14 +53,10 @@ impl TokenCache {
     }
 
     /// The caller that this token was verified for, while that still holds.
-    pub fn get(
-        &mut self,
-        digest: TokenDigest,
-        keys: &KeyRing,
-        now: UnixMillis,
-    ) -> Option<Arc<Principal>> {
+    pub fn get(&mut self, token: &[u8], keys: &KeyRing, now: UnixMillis) -> Option<Arc<Principal>> {
+        let digest: Digest = Sha256::digest(token).into();
         let entry = self.entries.get_mut(&digest)?;
-        if entry.expires > now && keys.version(entry.issuer, now) == Some(entry.version) {
+        if entry.expires > now && keys.version(entry.issuer, now) == Some(entry.key_version) {
             entry.used = true;
             return Some(Arc::clone(&entry.principal));
         }
@@ -86,21 +66,15 @@ impl TokenCache {
         None
     }
 
-    /// Remembers a token that was verified just now with the keys that `keys` has now.
-    pub fn insert(
-        &mut self,
-        digest: TokenDigest,
-        principal: Arc<Principal>,
-        issuer: usize,
-        keys: &KeyRing,
-        now: UnixMillis,
-    ) {
-        let (Some(expires), Some(version)) = (principal.expires, keys.version(issuer, now)) else {
-            return;
-        };
+    /// Remembers a token that was verified just now, and shares its caller.
+    pub fn insert(&mut self, token: &[u8], verified: Verified, now: UnixMillis) -> Arc<Principal> {
+        let Verified { principal, issuer, key_version } = verified;
+        let expires = principal.expires.unwrap_or(now);
+        let principal = Arc::new(principal);
         if expires <= now || self.capacity == 0 {
-            return;
+            return principal;
         }
+        let digest: Digest = Sha256::digest(token).into();
         if let Some(old) = self.entries.remove(&digest) {
             self.order.remove(&old.place);
         }
@@ -108,8 +82,10 @@ impl TokenCache {
             self.evict(now);
         }
         let place = self.queue(digest);
-        let entry = Entry { principal, expires, issuer, version, place, used: false };
+        let shared = Arc::clone(&principal);
+        let entry = Entry { principal, expires, issuer, key_version, place, used: false };
         self.entries.insert(digest, entry);
+        shared
     }
 
     /// How many tokens are remembered.
@@ -122,7 +98,7 @@ impl TokenCache {
         self.entries.is_empty()
     }
 
-    fn queue(&mut self, digest: TokenDigest) -> u64 {
+    fn queue(&mut self, digest: Digest) -> u64 {
         let place = self.next;
         self.next = self.next.saturating_add(1);
         self.order.insert(place, digest);
@@ -145,5 +121,12 @@ impl TokenCache {
                 }
             }
         }
+    }
+}
+
+/// Says how full it is; a digest would tell whether someone's token is in it.
+impl std::fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenCache({} of {})", self.entries.len(), self.capacity)
     }
 }

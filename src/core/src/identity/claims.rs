@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::config::{ClaimName, Issuer};
+use super::config::{ClaimName, Issuer, JwtAuthn};
 use super::error::{TokenError, span};
 use super::principal::{Actor, Principal, Proof};
 use super::{scopes, strict};
@@ -16,11 +16,40 @@ use crate::time::UnixMillis;
 /// Largest NumericDate, in seconds: what every JSON reader holds exactly.
 const MAX_DATE: u64 = 1 << 53;
 
-/// A payload beside the policy's view of its issuer.
+/// Which claims a policy reads, whatever proved them.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    scopes: &'a ClaimName,
+    groups: Option<&'a ClaimName>,
+    others: &'a [ClaimName],
+}
+
+impl<'a> From<&'a Issuer> for Reading<'a> {
+    fn from(issuer: &'a Issuer) -> Self {
+        Self {
+            scopes: &issuer.scope_claim,
+            groups: issuer.groups_claim.as_ref(),
+            others: &issuer.claims,
+        }
+    }
+}
+
+impl<'a> From<&'a JwtAuthn> for Reading<'a> {
+    fn from(source: &'a JwtAuthn) -> Self {
+        Self {
+            scopes: &source.scope_claim,
+            groups: source.groups_claim.as_ref(),
+            others: &source.claims,
+        }
+    }
+}
+
+/// A payload and how to read it.
 #[derive(Clone, Copy)]
 pub(super) struct Claims<'a> {
     pub members: &'a Map<String, Value>,
-    pub issuer: &'a Issuer,
+    pub issuer: &'a str,
+    pub reading: Reading<'a>,
     pub skew_ms: u64,
     pub now: UnixMillis,
 }
@@ -34,24 +63,20 @@ pub(super) fn invalid(detail: impl Into<String>) -> TokenError {
 }
 
 impl Claims<'_> {
-    /// Everything, in the order of the checks below.
+    /// The caller, without any judgement of times and audience but `exp`'s.
     ///
     /// # Errors
-    /// The first check that fails.
+    /// The first claim that is wrong.
     pub fn principal(&self, proof: Proof) -> Result<Principal, TokenError> {
-        let expires = self.expires()?;
-        self.check_not_before()?;
-        self.check_lifetime()?;
-        self.check_audience()?;
         Ok(Principal {
-            issuer: self.issuer.issuer.clone(),
+            expires: Some(self.expires()?),
+            issuer: self.issuer.to_owned(),
             subject: self.subject()?,
             scopes: self.scopes()?,
             groups: self.groups()?,
             actors: self.actors()?,
             claims: self.read_by_rules()?,
             proof,
-            expires: Some(expires),
         })
     }
 
@@ -81,26 +106,22 @@ impl Claims<'_> {
     }
 
     /// `exp - iat`, or without `iat` the time that is left, is not more than the policy allows.
-    pub fn check_lifetime(&self) -> Result<(), TokenError> {
+    pub fn check_lifetime(&self, max_ms: u64) -> Result<(), TokenError> {
         let Some(exp) = self.date("exp")? else { return Ok(()) };
         let from = self.date("iat")?.unwrap_or_else(|| self.now.plus(self.skew_ms));
         let lifetime = exp.since(from);
-        if lifetime > self.issuer.max_lifetime_ms {
+        if lifetime > max_ms {
             return Err(TokenError::new(
                 Reason::TokenLifetime,
-                format!(
-                    "valid for {}, policy allows {}",
-                    span(lifetime),
-                    span(self.issuer.max_lifetime_ms)
-                ),
+                format!("valid for {}, policy allows {}", span(lifetime), span(max_ms)),
             ));
         }
         Ok(())
     }
 
     /// `aud` names an audience of the policy.
-    pub fn check_audience(&self) -> Result<(), TokenError> {
-        let wanted = |aud: &str| self.issuer.audiences.iter().any(|a| a == aud);
+    pub fn check_audience(&self, wanted: &[String]) -> Result<(), TokenError> {
+        let wanted = |aud: &str| wanted.iter().any(|a| a == aud);
         if self.audiences()?.into_iter().any(wanted) {
             Ok(())
         } else {
@@ -134,12 +155,12 @@ impl Claims<'_> {
 
     /// The one configured source of scopes.
     pub fn scopes(&self) -> Result<BTreeSet<String>, TokenError> {
-        scopes::read(self.members, &self.issuer.scope_claim)
+        scopes::read(self.members, self.reading.scopes)
     }
 
     /// Groups: a list of strings, or one string that is one group.
     pub fn groups(&self) -> Result<BTreeSet<String>, TokenError> {
-        let Some(name) = &self.issuer.groups_claim else { return Ok(BTreeSet::new()) };
+        let Some(name) = self.reading.groups else { return Ok(BTreeSet::new()) };
         let Some(value) = name.find(self.members) else { return Ok(BTreeSet::new()) };
         let groups = strings(name.as_str(), value)?;
         if groups.len() > limits::MAX_GROUPS {
@@ -158,7 +179,7 @@ impl Claims<'_> {
                 return Err(invalid(format!("`act` has more than {} links", limits::MAX_ACTORS)));
             }
             let issuer = match link.get("iss") {
-                None => self.issuer.issuer.clone(),
+                None => self.issuer.to_owned(),
                 iss => name_of("act.iss", iss)?,
             };
             actors.push(Actor { issuer, subject: name_of("act.sub", link.get("sub"))? });
@@ -170,7 +191,7 @@ impl Claims<'_> {
     /// The string claims that rules read; one that is absent is simply not there.
     pub fn read_by_rules(&self) -> Result<BTreeMap<String, String>, TokenError> {
         let mut read = BTreeMap::new();
-        for name in &self.issuer.claims {
+        for name in self.reading.others {
             if let Some(value) = name.find(self.members) {
                 let text = value.as_str().ok_or_else(|| wrong(name.as_str(), value, "a string"))?;
                 read.insert(name.as_str().to_owned(), text.to_owned());

@@ -55,6 +55,30 @@ impl Issuer {
     }
 }
 
+/// How the claims that Envoy's `jwt_authn` filter verified become a caller.
+///
+/// That filter checks signature, audience and times by its own configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtAuthn {
+    /// The provider's `payload_in_metadata`.
+    pub metadata_key: String,
+    /// Accepted `iss` values.
+    pub issuers: Vec<String>,
+    /// The one claim that scopes are read from.
+    pub scope_claim: ClaimName,
+    /// The claim that groups are read from.
+    pub groups_claim: Option<ClaimName>,
+    /// String claims that rules read.
+    pub claims: Vec<ClaimName>,
+}
+
+/// How an mTLS peer becomes a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mtls {
+    /// Accepted SPIFFE trust domains, such as `cluster.local`.
+    pub trust_domains: Vec<String>,
+}
+
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeySource {
@@ -113,7 +137,12 @@ impl ClaimName {
 
     /// `scope`, where RFC 9068 access tokens carry their scopes.
     pub fn scope() -> Self {
-        Self { text: "scope".to_owned(), path: vec!["scope".to_owned()] }
+        Self::member("scope")
+    }
+
+    /// The top-level member of that name.
+    pub(super) fn member(name: &str) -> Self {
+        Self { text: name.to_owned(), path: vec![name.to_owned()] }
     }
 
     /// The name as it was written.

@@ -39,23 +39,40 @@ pub fn verify(
     check_type(&jws, issuer)?;
     let set = keys.keys(index, now)?;
     let (key, algorithm) = jws.key(set, issuer.algorithms).map_err(|e| refetchable(e, index))?;
-    let claims = Claims { members: &payload, issuer, skew_ms, now };
+    let claims = claims(&payload, issuer, skew_ms, now);
+    claims.expires()?;
+    claims.check_not_before()?;
+    claims.check_lifetime(issuer.max_lifetime_ms)?;
+    claims.check_audience(&issuer.audiences)?;
     let principal = claims.principal(Proof::Jwt {
         kid: key.kid().map(str::to_owned),
         algorithm: algorithm.name(),
         token_id: claims.token_id()?,
     })?;
     jws.check_signature(key, algorithm, host)?;
-    Ok(Verified { principal, issuer: index })
+    let key_version = keys.version(index, now).unwrap_or_default();
+    Ok(Verified { principal, issuer: index, key_version })
 }
 
-/// A proven caller, and which issuer vouched.
+/// A proven caller, and by which keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The caller.
     pub principal: Principal,
     /// Index into the policy's issuers.
     pub issuer: usize,
+    /// [`KeyRing::version`] of the keys.
+    pub key_version: u64,
+}
+
+/// The payload as its issuer's policy reads it.
+pub(super) fn claims<'a>(
+    members: &'a Map<String, Value>,
+    issuer: &'a Issuer,
+    skew_ms: u64,
+    now: UnixMillis,
+) -> Claims<'a> {
+    Claims { members, issuer: &issuer.issuer, reading: issuer.into(), skew_ms, now }
 }
 
 /// The payload as one JSON object.

@@ -69,6 +69,15 @@ enum State {
     Fetching { since: UnixMillis },
 }
 
+/// A fetch to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// The issuer, for [`KeyRing::fetched`].
+    pub issuer: usize,
+    /// What to call, and how long to wait.
+    pub source: RemoteKeys,
+}
+
 /// What became of a fetch.
 #[derive(Clone, Copy, Debug)]
 pub enum FetchOutcome<'a> {
@@ -97,9 +106,9 @@ pub struct Fetched {
 /// What [`KeyRing::request_refetch`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refetch {
-    /// A fetch has to be started now; it counts as under way.
+    /// A fetch is due now: [`KeyRing::due`] will name it.
     Started,
-    /// One is under way already.
+    /// One is due or under way already.
     InFlight,
     /// The last one is too recent, or the keys are inline.
     TooSoon,
@@ -177,24 +186,20 @@ impl KeyRing {
         }
     }
 
-    /// The issuers whose keys are to be fetched now. Each counts as under way from here on, so
-    /// that [`Self::fetched`] has to follow, with `Failed` if the call cannot even be made.
-    pub fn due(&mut self, now: UnixMillis) -> Vec<usize> {
+    /// The fetches to start now. Each counts as under way from here on, so that
+    /// [`Self::fetched`] has to follow, with `Failed` if the call cannot even be made.
+    pub fn due(&mut self, now: UnixMillis) -> Vec<Fetch> {
         let mut due = Vec::new();
         for (issuer, slot) in self.slots.iter_mut().enumerate() {
             let Some(remote) = &mut slot.remote else { continue };
             remote.give_up_lost_call(now);
             if matches!(remote.state, State::Waiting { next } if next <= now) {
-                remote.start(now);
-                due.push(issuer);
+                remote.state = State::Fetching { since: now };
+                remote.started = Some(now);
+                due.push(Fetch { issuer, source: remote.source.clone() });
             }
         }
         due
-    }
-
-    /// Where to fetch an issuer's keys from; `None` for inline keys.
-    pub fn source(&self, issuer: usize) -> Option<&RemoteKeys> {
-        self.slots.get(issuer)?.remote.as_ref().map(|r| &r.source)
     }
 
     /// A token named a key that the issuer does not have, or there are no keys yet: asks for a
@@ -204,17 +209,13 @@ impl KeyRing {
             return Refetch::TooSoon;
         };
         remote.give_up_lost_call(now);
+        let recent = |last| now.since(last) < limits::UNKNOWN_KID_INTERVAL_MS;
         match remote.state {
             State::Fetching { .. } => Refetch::InFlight,
-            State::Waiting { .. }
-                if remote
-                    .started
-                    .is_some_and(|last| now.since(last) < limits::UNKNOWN_KID_INTERVAL_MS) =>
-            {
-                Refetch::TooSoon
-            }
+            State::Waiting { next } if next <= now => Refetch::InFlight,
+            State::Waiting { .. } if remote.started.is_some_and(recent) => Refetch::TooSoon,
             State::Waiting { .. } => {
-                remote.start(now);
+                remote.state = State::Waiting { next: now };
                 Refetch::Started
             }
         }
@@ -265,11 +266,6 @@ impl Slot {
 }
 
 impl Remote {
-    fn start(&mut self, now: UnixMillis) {
-        self.state = State::Fetching { since: now };
-        self.started = Some(now);
-    }
-
     fn failed(&mut self, now: UnixMillis) {
         let doubled = BACK_OFF_MS.checked_shl(self.failures).unwrap_or(MAX_BACK_OFF_MS);
         let wait = doubled.min(MAX_BACK_OFF_MS).min(self.source.refresh_ms.max(BACK_OFF_MS));

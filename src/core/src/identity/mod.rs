@@ -27,14 +27,15 @@ mod keyring;
 mod principal;
 mod roca;
 mod scopes;
+mod sources;
 mod strict;
 
 pub use algorithm::{Algorithm, Algorithms, Hash};
 pub use bearer::bearer;
-pub use cache::{TokenCache, TokenDigest};
+pub use cache::TokenCache;
 pub use config::{
     ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_MAX_LIFETIME_MS, DEFAULT_REFRESH_MS, Issuer,
-    KeySource, RemoteKeys, TokenTypes,
+    JwtAuthn, KeySource, Mtls, RemoteKeys, TokenTypes,
 };
 pub use error::TokenError;
 pub use host::{HostSignatures, NoHost};
@@ -42,5 +43,6 @@ pub use jwks::{Dropped, KeySet, NoKey};
 pub use jws::Compact;
 pub use jwt::{Verified, verify};
 pub use key::PublicKey;
-pub use keyring::{FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
+pub use keyring::{Fetch, FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
 pub use principal::{Actor, Principal, Proof};
+pub use sources::{Properties, from_jwt_authn, from_mtls};

@@ -17,7 +17,7 @@ pub use glob::Glob;
 pub use pointer::{Plan, Pointer, PointerId};
 pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
-use crate::identity::Issuer;
+use crate::identity::{Issuer, JwtAuthn, Mtls};
 use crate::operation::{BodyKind, Matcher, Protocol, Tier};
 
 /// A compiled policy.
@@ -86,30 +86,10 @@ pub struct Identity {
     pub issuers: Vec<Issuer>,
     /// Clock skew granted to `exp`, `nbf` and `iat`, in milliseconds.
     pub clock_skew_ms: u64,
-    /// Take the result of Envoy's `jwt_authn` filter: the `payload_in_metadata` key.
+    /// Take the result of Envoy's `jwt_authn` filter.
     pub jwt_authn: Option<JwtAuthn>,
     /// Take a validated client certificate's SPIFFE ID from these trust domains.
     pub mtls: Option<Mtls>,
-}
-
-/// How the claims of Envoy's `jwt_authn` become a principal.
-#[derive(Debug)]
-pub struct JwtAuthn {
-    /// The provider's `payload_in_metadata`.
-    pub metadata_key: String,
-    /// Accepted `iss` values.
-    pub issuers: Vec<String>,
-    /// The claim that holds scopes.
-    pub scope_claim: String,
-    /// The claim that holds groups.
-    pub groups_claim: Option<String>,
-}
-
-/// How an mTLS peer becomes a principal.
-#[derive(Debug)]
-pub struct Mtls {
-    /// Accepted SPIFFE trust domains.
-    pub trust_domains: Vec<String>,
 }
 
 /// A pack on a mount.
