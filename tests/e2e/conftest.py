@@ -1,0 +1,124 @@
+"""What every test can ask for. Servers and the main Envoy live for the whole session."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+import yaml
+
+from fakes.grpc_echo import Echo as GrpcEcho
+from fakes.issuer import Issuer
+from fakes.mcp_server import ToolServer
+from fakes.upstream import Upstream
+from fakes.websocket_echo import Echo as WebSocketEcho
+from harness import raw
+from harness.autogen import AutoGen
+from harness.config import Setup
+from harness.envoy import Envoy, wait_for
+
+POLICIES = Path(__file__).parent / "policies"
+
+
+def load_policy(name: str = "main") -> dict:
+    return yaml.safe_load((POLICIES / f"{name}.yaml").read_text())
+
+
+@contextmanager
+def closing(thing) -> Iterator:
+    try:
+        yield thing
+    finally:
+        thing.close()
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    with closing(Issuer()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with closing(Upstream()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def tool_server() -> Iterator[ToolServer]:
+    with closing(ToolServer()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def grpc_echo() -> Iterator[GrpcEcho]:
+    with closing(GrpcEcho()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def websocket_echo() -> Iterator[WebSocketEcho]:
+    with closing(WebSocketEcho()) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def autogen() -> Iterator[AutoGen]:
+    with closing(AutoGen()) as it:
+        yield it
+
+
+def has_keys(envoy: Envoy, issuer: Issuer) -> bool:
+    """Whether every worker has fetched the issuer's keys: new connections spread over the workers."""
+    token = issuer.token("autogen:model:read")
+    return all(raw.request(envoy.port, "GET", "/v1/models", token).status == 200 for _ in range(8))
+
+
+@pytest.fixture(scope="session")
+def envoy(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_echo) -> Iterator[Envoy]:
+    """The shipped configuration with the main policy."""
+    routes = {
+        "/mcp": (tool_server.port, False),
+        "/agents.AgentRpc/": (grpc_echo.port, True),
+        "/api/ws/": (websocket_echo.port, False),
+    }
+    setup = Setup(load_policy(), upstream.port, issuer.port, routes)
+    it = Envoy(setup, tmp_path_factory.mktemp("envoy"))
+    try:
+        wait_for(lambda: has_keys(it, issuer), "the issuer's keys")
+        yield it
+        assert it.alive(), it.log()[-4000:]
+    finally:
+        it.stop()
+
+
+@pytest.fixture
+def start(tmp_path, upstream, issuer) -> Iterator[Callable[..., Envoy]]:
+    """Starts an Envoy of the test's own: `start(policy, wasm=..., ecds=..., issuer=port)`."""
+    running: list[Envoy] = []
+
+    def start(policy: dict, **changes) -> Envoy:
+        directory = tmp_path / f"envoy-{len(running)}"
+        directory.mkdir()
+        setup = Setup(policy, upstream.port, changes.pop("issuer", issuer.port), **changes)
+        running.append(Envoy(setup, directory))
+        return running[-1]
+
+    yield start
+    for envoy in running:
+        envoy.stop()
+
+
+@pytest.fixture
+def arrivals(envoy) -> Callable:
+    """`with arrivals(1):` fails unless exactly that many requests reach Envoy: a client that retries is found out."""
+
+    @contextmanager
+    def arrivals(count: int) -> Iterator[None]:
+        before = envoy.requests_received()
+        yield
+        assert envoy.requests_received() - before == count
+
+    return arrivals
