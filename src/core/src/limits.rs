@@ -32,6 +32,8 @@ pub const UNKNOWN_KID_INTERVAL_MS: u64 = 30 * 1000;
 pub const MAX_CLOCK_SKEW_MS: u64 = 60 * 1000;
 /// Default cap on an inspected request body, in bytes (4 MiB; agents send 200 KB to 2 MB).
 pub const DEFAULT_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Most body bytes read from a caller that is not accepted, to find the JSON-RPC id to answer under.
+pub const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
 /// Largest body cap a policy may ask for, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Deepest JSON nesting.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::body::{Fact, Facts};
 use crate::http::Headers;
 use crate::identity::Principal;
-use crate::operation::{Params, Query};
+use crate::operation::Query;
 use crate::policy::{Approval, FactSource, Mode, Operation, Policy};
 use crate::reason::Reason;
 
@@ -25,7 +25,7 @@ pub struct Call<'a> {
     /// Query parameters, when the query could be read.
     pub query: Result<&'a Query, Reason>,
     /// Path parameters.
-    pub params: &'a Params,
+    pub params: &'a [(String, String)],
     /// What the body says.
     pub facts: &'a Facts,
 }
@@ -167,7 +167,9 @@ pub fn fact<'a>(call: &'a Call<'_>, name: &str) -> Option<FactValue<'a>> {
     let (_, source) = call.operation.facts.iter().find(|(n, _)| n == name)?;
     match source {
         FactSource::Body(pointer) => call.facts.one(*pointer).map(FactValue::Body),
-        FactSource::Path(parameter) => call.params.get(parameter).map(FactValue::Path),
+        FactSource::Path(parameter) => {
+            call.params.iter().find(|(n, _)| n == parameter).map(|(_, v)| FactValue::Path(v))
+        }
     }
 }
 

@@ -99,6 +99,8 @@ pub struct Surface {
     pub name: String,
     /// How refusals are spoken.
     pub protocol: Protocol,
+    /// Where it is mounted, such as `/v1`; `/` for own operations.
+    pub mounts: Vec<String>,
     /// `server:`, the name that tells several mounts of a pack apart in records.
     pub server: Option<String>,
     /// Answer a missing or bad token on a JSON-RPC endpoint with HTTP 401 and `WWW-Authenticate`

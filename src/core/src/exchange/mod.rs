@@ -1,0 +1,276 @@
+//! One HTTP exchange as a state machine: inputs in, effects out, no host call from inside.
+//!
+//! ```text
+//!            head                    body end, keys
+//!   Idle ───────────────► Held ───────────────────────► Forwarded ──► Closed
+//!     │                    │                                            ▲
+//!     │ refused at once    │ refused                                    │
+//!     └────────────────────┴──────────────────────────► Refused ───────┘
+//! ```
+//!
+//! The caller gives one [`Input`], obeys the returned [`Flow`], and drains [`Exchange::next_effect`] until it is empty before
+//! the next input. While `Held`, nothing of the request has reached the upstream.
+
+mod caller;
+mod held;
+mod journal;
+mod judge;
+mod open;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::decide::{Decision, Denial, Judgement};
+use crate::http::RequestHead;
+use crate::identity::{HostSignatures, KeyRing, Properties, TokenCache};
+use crate::operation::Tier;
+use crate::policy::{Mode, Policy};
+use crate::reason::Reason;
+use crate::refusal::{self, Refusal};
+use crate::time::UnixMicros;
+
+use held::Held;
+use journal::Journal;
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The request head arrived; `end` when there is no body.
+    RequestHead {
+        /// The head, as it will be forwarded.
+        head: RequestHead,
+        /// No body follows.
+        end: bool,
+    },
+    /// Body bytes arrived while the request is held.
+    RequestBody {
+        /// Bytes buffered so far.
+        received: usize,
+        /// The whole body, once it is complete.
+        whole: Option<&'a [u8]>,
+    },
+    /// Request trailers arrived: they end the body.
+    RequestTrailers {
+        /// The whole body.
+        whole: &'a [u8],
+    },
+    /// Keys were fetched, or could not be: a held request may go on.
+    KeysChanged,
+    /// The exchange is over, for whatever reason.
+    Closed {
+        /// The status that the caller got, when it got one.
+        status: Option<u16>,
+    },
+}
+
+/// Whether the request may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Forward everything that is buffered, and what follows.
+    Continue,
+    /// Keep everything: a decision is outstanding, or the refusal is among the effects.
+    Hold,
+}
+
+/// What is to be done outside, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Take this header off the request.
+    RemoveRequestHeader(&'static str),
+    /// Take all trailers off the request.
+    DropRequestTrailers,
+    /// Answer the caller; the upstream sees nothing.
+    Refuse(Refusal),
+    /// Count a decision.
+    Decided(Decided),
+    /// Write this decision record: one JSON object on one line.
+    Record(String),
+}
+
+/// What metrics say of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// `allow`, `deny` or `shadow_deny`.
+    pub decision: &'static str,
+    /// The operation's tier, when it was named.
+    pub tier: Option<Tier>,
+    /// The reason code, or `ok`.
+    pub reason: &'static str,
+    /// From the request head to the decision, in microseconds.
+    pub micros: u64,
+}
+
+/// What an exchange shares with the others of its VM, and what the host lends it.
+pub struct World<'a> {
+    /// Now.
+    pub now: UnixMicros,
+    /// The issuers' keys.
+    pub keys: &'a mut KeyRing,
+    /// Verified tokens.
+    pub tokens: &'a mut TokenCache,
+    /// The host's signature checks.
+    pub signatures: &'a dyn HostSignatures,
+    /// The host's properties of this request.
+    pub properties: &'a dyn Properties,
+}
+
+/// One HTTP exchange.
+#[derive(Debug)]
+pub struct Exchange {
+    policy: Arc<Policy>,
+    phase: Phase,
+    journal: Journal,
+    effects: VecDeque<Effect>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Held(Box<Held>),
+    Forwarded,
+    Refused,
+    Closed,
+}
+
+impl Exchange {
+    /// A new exchange under `policy`; `record` is the id its decision record and refusal carry.
+    pub fn new(policy: Arc<Policy>, record: String) -> Self {
+        Self { policy, phase: Phase::Idle, journal: Journal::new(record), effects: VecDeque::new() }
+    }
+
+    /// Whether the request is held back.
+    pub const fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Held(_))
+    }
+
+    /// Whether the body decides, so that it has to be handed in when it is complete.
+    pub fn reads_body(&self) -> bool {
+        matches!(&self.phase, Phase::Held(held) if held.reads_body())
+    }
+
+    /// Whether the request is held until keys have been fetched.
+    pub fn waits_for_keys(&self) -> bool {
+        matches!(&self.phase, Phase::Held(held) if held.waits_for_keys())
+    }
+
+    /// Takes one input.
+    pub fn step(&mut self, input: Input<'_>, world: &mut World<'_>) -> Flow {
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        match (phase, input) {
+            (Phase::Idle, Input::RequestHead { head, end }) => {
+                self.journal.start(world.now, &head);
+                match open::open(&self.policy, head, end, &mut self.journal) {
+                    Ok(held) => self.advance(Box::new(held), world),
+                    Err(denial) => self.refuse(denial, None, world.now),
+                }
+            }
+            (Phase::Held(mut held), Input::RequestBody { received, whole }) => {
+                held.receive(&self.policy, received, whole);
+                self.advance(held, world)
+            }
+            (Phase::Held(mut held), Input::RequestTrailers { whole }) => {
+                held.end_by_trailers(&self.policy, whole);
+                self.advance(held, world)
+            }
+            (Phase::Held(held), Input::KeysChanged) => self.advance(held, world),
+            (Phase::Forwarded, Input::RequestTrailers { .. }) => {
+                self.phase = Phase::Forwarded;
+                // They would reach an upstream that takes trailers for headers.
+                if self.policy.mode == Mode::Enforce {
+                    self.effects.push_back(Effect::DropRequestTrailers);
+                }
+                Flow::Continue
+            }
+            (Phase::Closed, Input::Closed { .. }) => Flow::Hold,
+            (_, Input::Closed { status }) => {
+                if let Some(record) = self.journal.close(&self.policy, status, world.now) {
+                    self.effects.push_back(Effect::Record(record));
+                }
+                Flow::Hold
+            }
+            (Phase::Forwarded, _) => {
+                self.phase = Phase::Forwarded;
+                Flow::Continue
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Flow::Hold
+            }
+        }
+    }
+
+    /// The next thing to do outside; drain this before the next input.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Decides, if all that is needed is here.
+    fn advance(&mut self, mut held: Box<Held>, world: &mut World<'_>) -> Flow {
+        match held.ready(&self.policy, world, &mut self.journal) {
+            held::Ready::Waiting => {
+                self.phase = Phase::Held(held);
+                Flow::Hold
+            }
+            held::Ready::Refused(denial) => self.refuse(denial, Some(&held), world.now),
+            held::Ready::Decided(judgement) => self.conclude(judgement, &held, world.now),
+        }
+    }
+
+    fn conclude(&mut self, judgement: Judgement, held: &Held, now: UnixMicros) -> Flow {
+        self.journal.shadowed = judgement.shadowed;
+        match judgement.decision {
+            Decision::Allow => {
+                if self.policy.mode == Mode::Enforce {
+                    let removed = open::headers_to_remove(&self.policy, &held.headers);
+                    self.effects.extend(removed.into_iter().map(Effect::RemoveRequestHeader));
+                }
+                self.decided("allow", None, now);
+                self.phase = Phase::Forwarded;
+                Flow::Continue
+            }
+            Decision::Deny(denial) => self.refuse(denial, Some(held), now),
+            Decision::Hold(approval) => {
+                let message = format!(
+                    "this operation needs {} approval(s) by holders of `{}`, and this gateway has no approval service",
+                    approval.approvers, approval.scope
+                );
+                self.refuse(Denial::new(Reason::ApprovalRequired, message), Some(held), now)
+            }
+        }
+    }
+
+    /// The only place where a failure becomes a refusal, or in shadow mode a record.
+    fn refuse(&mut self, denial: Denial, held: Option<&Held>, now: UnixMicros) -> Flow {
+        if self.policy.mode == Mode::Shadow {
+            self.decided("shadow_deny", Some(denial), now);
+            self.phase = Phase::Forwarded;
+            return Flow::Continue;
+        }
+        let operation = self.journal.operation.and_then(|id| self.policy.operations.get(id));
+        let refusal = refusal::speak(
+            &denial,
+            &refusal::Context {
+                protocol: self.journal.protocol,
+                rpc: held.and_then(Held::rpc_id),
+                operation: operation.map(|o| o.id.as_str()),
+                realm: &self.policy.name,
+                record: &self.journal.record,
+            },
+        );
+        self.effects.push_back(Effect::Refuse(refusal));
+        self.decided("deny", Some(denial), now);
+        self.phase = Phase::Refused;
+        Flow::Hold
+    }
+
+    fn decided(&mut self, decision: &'static str, denial: Option<Denial>, now: UnixMicros) {
+        let tier = self.journal.operation.and_then(|id| self.policy.operations.get(id)).map(|o| o.tier);
+        let reason = denial.as_ref().map_or("ok", |d| d.reason.code());
+        let micros = self.journal.decide(decision, denial, now);
+        self.effects.push_back(Effect::Decided(Decided { decision, tier, reason, micros }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

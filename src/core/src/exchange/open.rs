@@ -1,0 +1,133 @@
+//! The head of a request: what can be decided before identity and body.
+
+use super::held::{Body, Caller, Held};
+use super::journal::Journal;
+use crate::body;
+use crate::decide::Denial;
+use crate::http::{Headers, RequestHead};
+use crate::limits;
+use crate::operation::{BodyKind, Method, Protocol, Query, canonicalize, split_target};
+use crate::policy::{Endpoint, Policy, Surface};
+use crate::reason::Reason;
+
+/// Headers that make some servers read another method or path than the one that was judged, and the gateway's own.
+const NEVER_FORWARDED: [&str; 9] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-forwarded-uri",
+    "x-forwarded-prefix",
+    "x-scopewarden-decision",
+];
+
+/// Reads the head: method, path, endpoint, and what the body has to be.
+pub(super) fn open(policy: &Policy, head: RequestHead, end: bool, journal: &mut Journal) -> Result<Held, Denial> {
+    if head.headers.len() > limits::MAX_HEADERS {
+        return Err(deny(Reason::HeadersTooMany));
+    }
+    if !matches!(head.scheme.as_slice(), b"" | b"http" | b"https") {
+        return Err(deny(Reason::SchemeInvalid));
+    }
+    let method = method(&head)?;
+    let (raw_path, raw_query) = split_target(&head.target);
+    let path = canonicalize(raw_path).map_err(deny)?;
+    let query = raw_query.map_or_else(|| Ok(Query::default()), Query::parse);
+    let found = policy.matcher.find(method, &path);
+    let (endpoint, params) = match found {
+        Some((id, params)) => {
+            let params = params.pairs().iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            (policy.endpoints.get(*id), params)
+        }
+        None => (None, Vec::new()),
+    };
+    let surface = match endpoint {
+        Some(endpoint) => surface_of(policy, endpoint),
+        None => mounted(policy, raw_path),
+    };
+    journal.protocol = surface.map_or(Protocol::Rest, |s| s.protocol);
+    journal.surface = surface.map(|s| s.name.clone());
+    journal.server = surface.and_then(|s| s.server.clone());
+    let expected = match endpoint {
+        None => Body::NotRead,
+        Some(endpoint) => expected_body(policy, endpoint, method, &head.headers, end)?,
+    };
+    Ok(Held {
+        endpoint: found.map(|(id, _)| *id),
+        params,
+        query,
+        headers: head.headers,
+        caller: Caller::Unknown,
+        body: expected,
+        challenge: surface.is_some_and(|s| s.challenge),
+    })
+}
+
+fn deny(reason: Reason) -> Denial {
+    Denial::new(reason, reason.meaning().trim())
+}
+
+/// The method; a `GET` that upgrades is a WebSocket, and any other upgrade is refused.
+fn method(head: &RequestHead) -> Result<Method, Denial> {
+    let method = Method::from_wire(&head.method).ok_or_else(|| deny(Reason::MethodUnknown))?;
+    match head.headers.one("upgrade") {
+        Ok(None) => Ok(method),
+        Ok(Some(protocol)) if method == Method::Get && protocol.eq_ignore_ascii_case(b"websocket") => {
+            Ok(Method::WebSocket)
+        }
+        // An h2c offer is ignored by every proxy in front of a filter, so it says nothing.
+        Ok(Some(protocol)) if protocol.eq_ignore_ascii_case(b"h2c") => Ok(method),
+        _ => Err(Denial::new(Reason::MethodUnknown, "the only upgrade that is accepted is a WebSocket's")),
+    }
+}
+
+fn surface_of<'p>(policy: &'p Policy, endpoint: &Endpoint) -> Option<&'p Surface> {
+    let id = match endpoint {
+        Endpoint::JsonRpc { surface, .. } => Some(*surface),
+        Endpoint::Plain { base, .. } => policy.operations.get(*base).map(|o| o.surface),
+    };
+    id.and_then(|id| policy.surfaces.get(id))
+}
+
+/// The surface with the longest mount above `path`: an unknown operation is refused in its dialect.
+fn mounted<'p>(policy: &'p Policy, path: &[u8]) -> Option<&'p Surface> {
+    let above = |mount: &str| {
+        let mount = mount.trim_end_matches('/');
+        path.strip_prefix(mount.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    let mounts = policy.surfaces.iter().flat_map(|s| s.mounts.iter().map(move |m| (m, s)));
+    mounts.filter(|(m, _)| above(m)).max_by_key(|(m, _)| m.len()).map(|(_, s)| s)
+}
+
+fn expected_body(
+    policy: &Policy,
+    endpoint: &Endpoint,
+    method: Method,
+    headers: &Headers,
+    end: bool,
+) -> Result<Body, Denial> {
+    let (json, none) = match endpoint {
+        Endpoint::JsonRpc { .. } => (true, false),
+        Endpoint::Plain { base, plan, .. } => {
+            let kind = policy.operations.get(*base).map(|o| o.body);
+            (!plan.is_empty(), kind == Some(BodyKind::None) && method != Method::WebSocket)
+        }
+    };
+    if json {
+        let unique = |name| headers.one(name).map_err(|_| deny(Reason::HeaderAmbiguous));
+        body::check_content(unique("content-type")?, unique("content-encoding")?).map_err(deny)?;
+        return if end { Err(deny(Reason::BodyMissing)) } else { Ok(Body::Awaited) };
+    }
+    Ok(if none && !end { Body::ExpectedEmpty } else { Body::NotRead })
+}
+
+/// The headers of an allowed request that do not go on.
+pub(super) fn headers_to_remove(policy: &Policy, headers: &Headers) -> Vec<&'static str> {
+    let mut removed: Vec<&'static str> = NEVER_FORWARDED.into_iter().filter(|name| headers.has(name)).collect();
+    if !policy.forward_authorization && headers.has("authorization") {
+        removed.push("authorization");
+    }
+    removed
+}

@@ -1,0 +1,205 @@
+//! The root context: one configuration in one VM.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use scopewarden_core::diag::Severity;
+use scopewarden_core::identity::{FetchOutcome, KeyRing, TokenCache};
+use scopewarden_core::limits;
+use scopewarden_core::node::Node;
+use scopewarden_core::policy::Policy;
+use scopewarden_core::time::UnixMicros;
+
+use crate::host::{self, Buffer, Level, Map};
+use crate::metrics::Metrics;
+use crate::signatures::HostVerifier;
+use crate::stream::{Stream, StreamContext};
+
+/// How often keys are looked after, in milliseconds.
+const TICK_MS: u32 = 200;
+
+/// What the streams of one configuration share.
+pub(crate) struct Shared {
+    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) keys: KeyRing,
+    pub(crate) tokens: TokenCache,
+    pub(crate) signatures: HostVerifier,
+    pub(crate) metrics: Metrics,
+    /// Streams held for keys, by context id.
+    pub(crate) waiting: BTreeMap<u32, Rc<RefCell<Stream>>>,
+    /// Key fetches under way: call token to issuer.
+    fetches: BTreeMap<u32, usize>,
+    /// Tells this VM's records from all others.
+    instance: u64,
+    records: u64,
+}
+
+impl Shared {
+    /// A record id that no other exchange has.
+    pub(crate) fn next_record(&mut self) -> String {
+        self.records = self.records.wrapping_add(1);
+        format!("{:016x}-{:x}", self.instance, self.records)
+    }
+}
+
+/// The root context.
+pub(crate) struct Root {
+    context_id: u32,
+    shared: Rc<RefCell<Shared>>,
+}
+
+impl Root {
+    pub(crate) fn new(context_id: u32) -> Self {
+        let shared = Shared {
+            policy: None,
+            keys: KeyRing::new(&[]),
+            tokens: TokenCache::new(limits::TOKEN_CACHE_ENTRIES),
+            signatures: HostVerifier::default(),
+            metrics: Metrics::default(),
+            waiting: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            instance: host::random(),
+            records: 0,
+        };
+        Self { context_id, shared: Rc::new(RefCell::new(shared)) }
+    }
+
+    fn configure(&mut self, size: usize) -> Result<(), Vec<String>> {
+        let bytes = host::buffer(Buffer::PluginConfiguration, size)
+            .map_err(|status| vec![format!("the configuration cannot be read (status {status})")])?;
+        let document = Node::from_json(&bytes).map_err(|why| vec![format!("the policy is not JSON: {why}")])?;
+        let (policy, warnings) = Policy::compile(&document)
+            .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        for warning in warnings.iter().filter(|d| d.severity == Severity::Warning) {
+            host::log(Level::Warn, &warning.to_string());
+        }
+        host::log(
+            Level::Info,
+            &format!(
+                "scopewarden {}: policy `{}` ({}), {} operations, mode {}",
+                env!("CARGO_PKG_VERSION"),
+                policy.name,
+                policy.hash,
+                policy.operations.len(),
+                policy.mode.as_str()
+            ),
+        );
+        let shared = &mut *self.shared.borrow_mut();
+        shared.keys = KeyRing::new(&policy.identity.issuers);
+        shared.policy = Some(Arc::new(policy));
+        Ok(())
+    }
+
+    /// Starts the key fetches that are due.
+    fn fetch_keys(&self) {
+        let shared = &mut *self.shared.borrow_mut();
+        let now = now().millis();
+        for fetch in shared.keys.due(now) {
+            let headers = vec![
+                (":method", "GET"),
+                (":scheme", fetch.scheme.as_str()),
+                (":authority", fetch.authority.as_str()),
+                (":path", fetch.path.as_str()),
+                ("accept", "application/json"),
+            ];
+            let timeout = Duration::from_millis(fetch.timeout_ms);
+            // Only this call goes through the SDK: its dispatcher has to know the token. Its arguments come from the policy.
+            let call = proxy_wasm::hostcalls::dispatch_http_call(&fetch.cluster, headers, None, vec![], timeout);
+            match call {
+                Ok(token) => {
+                    shared.fetches.insert(token, fetch.issuer);
+                }
+                Err(status) => {
+                    let why = format!("cluster `{}` cannot be called ({status:?})", fetch.cluster);
+                    shared.keys.fetched(fetch.issuer, now, FetchOutcome::Failed(why));
+                    shared.metrics.count("scopewarden_key_fetch_failures");
+                }
+            }
+        }
+    }
+
+    /// Steps the streams that were held for keys.
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut self.shared.borrow_mut().waiting);
+        for (context, stream) in waiting {
+            // A stream that is gone has taken itself off the list; a host that cannot switch leaves it held, and refused by its own timeout.
+            if host::set_effective_context(context).is_ok() {
+                crate::stream::keys_changed(&stream, &self.shared);
+            }
+        }
+        let _ = host::set_effective_context(self.context_id);
+    }
+}
+
+/// The host's clock.
+pub(crate) fn now() -> UnixMicros {
+    UnixMicros(host::now_micros())
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+        let issuer = self.shared.borrow_mut().fetches.remove(&token);
+        let Some(issuer) = issuer else { return };
+        // Without headers the call failed, and reading them is an error.
+        let status = if headers == 0 { None } else { call_status() };
+        let outcome = match status {
+            None => FetchOutcome::Failed("no answer".to_owned()),
+            Some(status) => {
+                let limit = limits::MAX_JWKS_BYTES.saturating_add(1);
+                let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default();
+                FetchOutcome::Answered { status, body }
+            }
+        };
+        {
+            let shared = &mut *self.shared.borrow_mut();
+            for note in shared.keys.fetched(issuer, now().millis(), outcome) {
+                host::log(Level::Warn, &note);
+            }
+        }
+        self.wake();
+    }
+}
+
+fn call_status() -> Option<u16> {
+    let headers = host::header_list(Map::CallResponseHeaders).ok()?;
+    let status = headers.one(":status").ok()??;
+    std::str::from_utf8(status).ok()?.parse().ok()
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        match self.configure(size) {
+            Ok(()) => {
+                let remote = self.shared.borrow().keys.has_remote();
+                if remote && host::set_tick_period(TICK_MS).is_err() {
+                    host::log(Level::Error, "this host has no timer, so keys cannot be fetched");
+                    return false;
+                }
+                true
+            }
+            Err(problems) => {
+                for problem in problems {
+                    host::log(Level::Error, &problem);
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        self.fetch_keys();
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(StreamContext::new(context_id, Rc::clone(&self.shared))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
