@@ -10,11 +10,16 @@
 //! ([`time::UnixMillis`]), and everything that must happen outside is returned as a value.
 #![forbid(unsafe_code)]
 
+pub mod body;
+pub mod decide;
 pub mod diag;
+pub mod exchange;
 pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod node;
 pub mod operation;
+pub mod policy;
 pub mod reason;
+pub mod refusal;
 pub mod time;

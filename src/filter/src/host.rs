@@ -2,7 +2,10 @@
 //!
 //! The SDK's own wrappers panic on a status they do not expect and on header bytes that are not UTF-8, which would kill the
 //! worker's VM at a caller's will.
-#![expect(unsafe_code, reason = "the ABI is a C interface; every pointer handed over lives through the call")]
+#![expect(
+    unsafe_code,
+    reason = "the ABI is a C interface; every pointer handed over lives through the call"
+)]
 
 use std::ptr::{null, null_mut};
 
@@ -52,11 +55,22 @@ unsafe extern "C" {
     fn proxy_get_log_level(level: *mut u32) -> Status;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
     fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
-    fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> Status;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> Status;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> Status;
     fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> Status;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, size: usize) -> Status;
-    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> Status;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> Status;
     fn proxy_continue_stream(stream: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
     #[expect(clippy::too_many_arguments, reason = "the ABI has them")]
@@ -263,7 +277,14 @@ fn serialise(fields: &[(&str, String)]) -> Vec<u8> {
 pub(crate) fn call_foreign(name: &str, argument: &[u8]) -> Result<Vec<u8>, Status> {
     // SAFETY: slices and pointers outlive the call.
     fetch(|data, size| unsafe {
-        proxy_call_foreign_function(name.as_ptr(), name.len(), argument.as_ptr(), argument.len(), data, size)
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            argument.as_ptr(),
+            argument.len(),
+            data,
+            size,
+        )
     })
 }
 
@@ -271,7 +292,8 @@ pub(crate) fn call_foreign(name: &str, argument: &[u8]) -> Result<Vec<u8>, Statu
 pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Status> {
     let mut id = 0;
     // SAFETY: slice and pointer outlive the call.
-    done(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) }).map(|()| id)
+    done(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) })
+        .map(|()| id)
 }
 
 /// Adds one to a counter.

@@ -70,9 +70,11 @@ impl Root {
     }
 
     fn configure(&mut self, size: usize) -> Result<(), Vec<String>> {
-        let bytes = host::buffer(Buffer::PluginConfiguration, size)
-            .map_err(|status| vec![format!("the configuration cannot be read (status {status})")])?;
-        let document = Node::from_json(&bytes).map_err(|why| vec![format!("the policy is not JSON: {why}")])?;
+        let bytes = host::buffer(Buffer::PluginConfiguration, size).map_err(|status| {
+            vec![format!("the configuration cannot be read (status {status})")]
+        })?;
+        let document = Node::from_json(&bytes)
+            .map_err(|why| vec![format!("the policy is not JSON: {why}")])?;
         let (policy, warnings) = Policy::compile(&document)
             .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         for warning in warnings.iter().filter(|d| d.severity == Severity::Warning) {
@@ -109,7 +111,13 @@ impl Root {
             ];
             let timeout = Duration::from_millis(fetch.timeout_ms);
             // Only this call goes through the SDK: its dispatcher has to know the token. Its arguments come from the policy.
-            let call = proxy_wasm::hostcalls::dispatch_http_call(&fetch.cluster, headers, None, vec![], timeout);
+            let call = proxy_wasm::hostcalls::dispatch_http_call(
+                &fetch.cluster,
+                headers,
+                None,
+                vec![],
+                timeout,
+            );
             match call {
                 Ok(token) => {
                     shared.fetches.insert(token, fetch.issuer);
@@ -142,7 +150,13 @@ pub(crate) fn now() -> UnixMicros {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        headers: usize,
+        body_size: usize,
+        _trailers: usize,
+    ) {
         let issuer = self.shared.borrow_mut().fetches.remove(&token);
         let Some(issuer) = issuer else { return };
         // Without headers the call failed, and reading them is an error.
@@ -151,7 +165,8 @@ impl Context for Root {
             None => FetchOutcome::Failed("no answer".to_owned()),
             Some(status) => {
                 let limit = limits::MAX_JWKS_BYTES.saturating_add(1);
-                let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default();
+                let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit))
+                    .unwrap_or_default();
                 FetchOutcome::Answered { status, body }
             }
         };

@@ -23,8 +23,14 @@ impl HostVerifier {
         if self.absent.get() {
             return None;
         }
-        let mut argument = Vec::with_capacity(spki.len().saturating_add(message.len()).saturating_add(signature.len()).saturating_add(32));
-        for (field, value) in [(1, hash.name().as_bytes()), (2, spki), (3, signature), (4, message)] {
+        let mut argument = Vec::with_capacity(
+            spki.len()
+                .saturating_add(message.len())
+                .saturating_add(signature.len())
+                .saturating_add(32),
+        );
+        for (field, value) in [(1, hash.name().as_bytes()), (2, spki), (3, signature), (4, message)]
+        {
             bytes_field(&mut argument, field, value);
         }
         match host::call_foreign("verify_signature", &argument) {
@@ -39,11 +45,23 @@ impl HostVerifier {
 }
 
 impl HostSignatures for HostVerifier {
-    fn verify_rsa_pkcs1(&self, hash: Hash, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
+    fn verify_rsa_pkcs1(
+        &self,
+        hash: Hash,
+        spki: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<bool> {
         self.verify(hash, spki, message, signature)
     }
 
-    fn verify_ecdsa(&self, hash: Hash, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
+    fn verify_ecdsa(
+        &self,
+        hash: Hash,
+        spki: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<bool> {
         self.verify(hash, spki, message, signature)
     }
 }

@@ -33,7 +33,9 @@ impl StreamContext {
             let shared = &mut *shared.borrow_mut();
             let record = shared.next_record();
             let policy = shared.policy.clone();
-            policy.map(|policy| Rc::new(RefCell::new(Stream { exchange: Exchange::new(policy, record) })))
+            policy.map(|policy| {
+                Rc::new(RefCell::new(Stream { exchange: Exchange::new(policy, record) }))
+            })
         };
         Self { context_id, shared, stream, received: 0 }
     }
@@ -72,7 +74,11 @@ impl StreamContext {
 }
 
 /// Steps an exchange and does what it asks; tells whether it waits for keys.
-fn step(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>, input: Input<'_>) -> (Flow, bool) {
+fn step(
+    stream: &Rc<RefCell<Stream>>,
+    shared: &Rc<RefCell<Shared>>,
+    input: Input<'_>,
+) -> (Flow, bool) {
     let mut effects = Vec::new();
     let (flow, waits) = {
         let exchange = &mut stream.borrow_mut().exchange;
@@ -111,7 +117,8 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
             }
         }
         Effect::Refuse(r) => {
-            let sent = host::send_local_response(r.status, &r.details, &r.headers, &r.body, r.grpc_status);
+            let sent =
+                host::send_local_response(r.status, &r.details, &r.headers, &r.body, r.grpc_status);
             if let Err(status) = sent {
                 // The stream stays held, so nothing passes; the proxy's idle timeout ends it.
                 host::log(Level::Error, &format!("a refusal cannot be sent (status {status})"));
@@ -165,7 +172,10 @@ impl HttpContext for StreamContext {
         }
         self.received = size;
         let body = if end_of_stream { self.body() } else { Vec::new() };
-        self.step(Input::RequestBody { received: size, whole: end_of_stream.then_some(body.as_slice()) })
+        self.step(Input::RequestBody {
+            received: size,
+            whole: end_of_stream.then_some(body.as_slice()),
+        })
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
@@ -175,7 +185,8 @@ impl HttpContext for StreamContext {
 
     fn on_log(&mut self) {
         let status = host::property(&["response", "code"]).ok();
-        let status = status.and_then(|bytes| Some(i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?)));
+        let status =
+            status.and_then(|bytes| Some(i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?)));
         let status = status.and_then(|code| u16::try_from(code).ok()).filter(|code| *code != 0);
         let _ = self.step(Input::Closed { status });
     }

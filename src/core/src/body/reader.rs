@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::envelope::Parts;
 use super::{BodyError, Fact, Facts, text_fact};
@@ -20,7 +20,12 @@ pub(super) fn read(body: &[u8], plan: &Plan, rpc: bool) -> Result<(Facts, Parts)
     if body.starts_with(b"\xef\xbb\xbf") || body.contains(&0) {
         return Err(BodyError::new(Reason::JsonNotUtf8, "a byte order mark or a NUL byte"));
     }
-    let mut state = State { names: Vec::new(), facts: Facts::default(), parts: rpc.then(Parts::default), failure: None };
+    let mut state = State {
+        names: Vec::new(),
+        facts: Facts::default(),
+        parts: rpc.then(Parts::default),
+        failure: None,
+    };
     let mut json = serde_json::Deserializer::from_slice(body);
     let top = Value { plan: Some(plan), part: None, depth: 0, state: &mut state };
     let outcome = top.deserialize(&mut json).and_then(|kind| json.end().map(|()| kind));
@@ -135,7 +140,10 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         self.keep(|| Fact::Other);
         let depth = deeper(self.depth, self.state)?;
         let below = self.plan.and_then(|plan| plan.elements.as_deref());
-        while seq.next_element_seed(Value { plan: below, part: None, depth, state: self.state })?.is_some() {
+        while seq
+            .next_element_seed(Value { plan: below, part: None, depth, state: self.state })?
+            .is_some()
+        {
             if self.state.facts.values.len() >= limits::MAX_FACT_VALUES {
                 return Err(self.state.fail(Reason::JsonTooComplex));
             }
@@ -149,7 +157,9 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         let envelope = self.depth == 0 && self.state.parts.is_some();
         let mut members = Members { start: self.state.names.len(), many: None };
         while let Some(name) = map.next_key_seed(Name)? {
-            members.add(&name, &mut self.state.names).map_err(|reason| self.state.fail(reason))?;
+            members
+                .add(name.clone(), &mut self.state.names)
+                .map_err(|reason| self.state.fail(reason))?;
             let below = self.plan.and_then(|plan| plan.members.get(&*name));
             let part = if envelope { Parts::NAMES.into_iter().find(|p| *p == name) } else { None };
             let other_spelling = (below.is_none()
@@ -180,23 +190,23 @@ struct Members<'de> {
 
 impl<'de> Members<'de> {
     /// Adds a name, unless it is there already or there are too many.
-    fn add(&mut self, name: &Cow<'de, str>, names: &mut Vec<Cow<'de, str>>) -> Result<(), Reason> {
+    fn add(&mut self, name: Cow<'de, str>, names: &mut Vec<Cow<'de, str>>) -> Result<(), Reason> {
         if let Some(many) = &mut self.many {
             if many.len() >= limits::MAX_JSON_MEMBERS {
                 return Err(Reason::JsonTooComplex);
             }
-            return if many.insert(name.clone()) { Ok(()) } else { Err(Reason::JsonDuplicateKey) };
+            return if many.insert(name) { Ok(()) } else { Err(Reason::JsonDuplicateKey) };
         }
         let mine = names.get(self.start..).unwrap_or_default();
-        if mine.contains(name) {
+        if mine.contains(&name) {
             return Err(Reason::JsonDuplicateKey);
         }
         if mine.len() >= LINEAR_MEMBERS {
             let mut many: BTreeSet<_> = names.drain(self.start..).collect();
-            many.insert(name.clone());
+            many.insert(name);
             self.many = Some(many);
         } else {
-            names.push(name.clone());
+            names.push(name);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::Pointer;
+use crate::operation::Pointer;
 
 fn plan(pointers: &[&str]) -> Plan {
     let mut plan = Plan::default();
@@ -43,7 +43,10 @@ fn b1_duplicate_members_refuse_at_every_depth() {
     assert_eq!(reason(br#"{"x":[{"y":{"k":1,"k":2}}]}"#, &[]), Reason::JsonDuplicateKey);
     let many: String = (0..100).map(|n| format!("\"k{n}\":0,")).collect();
     assert_eq!(reason(format!("{{{many}\"k7\":1}}").as_bytes(), &[]), Reason::JsonDuplicateKey);
-    assert!(read(br#"{"a":{"k":1},"b":{"k":1},"k":1}"#, &plan(&[])).is_ok(), "siblings may share names");
+    assert!(
+        read(br#"{"a":{"k":1},"b":{"k":1},"k":1}"#, &plan(&[])).is_ok(),
+        "siblings may share names"
+    );
 }
 
 #[test]
@@ -54,7 +57,11 @@ fn b2_other_spellings_of_read_members_refuse() {
         "{\"\u{212a}ey\":1}",
         "{\"u\u{17f}er\":1}",
     ] {
-        assert_eq!(reason(body.as_bytes(), &["/model", "/key", "/user"]), Reason::JsonAmbiguousKey, "{body}");
+        assert_eq!(
+            reason(body.as_bytes(), &["/model", "/key", "/user"]),
+            Reason::JsonAmbiguousKey,
+            "{body}"
+        );
     }
     assert!(read(br#"{"Other":1,"other":2}"#, &plan(&["/model"])).is_ok());
 }
@@ -70,8 +77,19 @@ fn b3_only_utf8_without_a_mark() {
 #[test]
 fn b8_to_b12_only_json() {
     for body in [
-        "", "{", "{}x", "{} {}", "{'a':1}", "{\"a\":1,}", "{\"a\":NaN}", "{\"a\":1e400}", "{\"a\":\"\\ud800\"}", "//c\n{}",
-        "{\"a\":\"\n\"}", "{\"a\":01}", "{\"a\":Infinity}",
+        "",
+        "{",
+        "{}x",
+        "{} {}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "{\"a\":NaN}",
+        "{\"a\":1e400}",
+        "{\"a\":\"\\ud800\"}",
+        "//c\n{}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":01}",
+        "{\"a\":Infinity}",
     ] {
         assert_eq!(reason(body.as_bytes(), &[]), Reason::JsonMalformed, "{body}");
     }
@@ -100,10 +118,14 @@ fn too_many_values_and_members_refuse() {
 #[test]
 fn b14_envelopes() {
     let ok = |body: &str| read_rpc(body.as_bytes(), &plan(&["/params/name"])).unwrap();
-    let (facts, envelope) = ok(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"rm"}}"#);
+    let (facts, envelope) =
+        ok(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"rm"}}"#);
     assert_eq!(envelope, Envelope::Request { method: "tools/call".into(), id: RpcId::Integer(7) });
     assert_eq!(facts.one(0), Some(&Fact::Text("rm".into())));
-    assert_eq!(ok(r#"{"jsonrpc":"2.0","method":"x"}"#).1, Envelope::Notification { method: "x".into() });
+    assert_eq!(
+        ok(r#"{"jsonrpc":"2.0","method":"x"}"#).1,
+        Envelope::Notification { method: "x".into() }
+    );
     assert_eq!(ok(r#"{"jsonrpc":"2.0","id":"a","result":{}}"#).1, Envelope::Response);
 
     let bad = |body: &str| read_rpc(body.as_bytes(), &plan(&["/params/name"])).unwrap_err().reason;
@@ -121,17 +143,34 @@ fn b14_envelopes() {
         assert_eq!(bad(body), Reason::JsonRpcInvalid, "{body}");
     }
     assert_eq!(bad(r#"[{"jsonrpc":"2.0","id":1,"method":"x"}]"#), Reason::JsonRpcBatch);
-    assert_eq!(bad(r#"{"jsonrpc":"2.0","id":1,"method":"x","Method":"y"}"#), Reason::JsonAmbiguousKey);
-    assert_eq!(bad(r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"Name":"y"}}"#), Reason::JsonAmbiguousKey);
+    assert_eq!(
+        bad(r#"{"jsonrpc":"2.0","id":1,"method":"x","Method":"y"}"#),
+        Reason::JsonAmbiguousKey
+    );
+    assert_eq!(
+        bad(r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"Name":"y"}}"#),
+        Reason::JsonAmbiguousKey
+    );
 }
 
 #[test]
 fn content_types() {
     let check = |ct: &str| check_content(Some(ct.as_bytes()), None);
-    for ok in ["application/json", "APPLICATION/JSON; charset=UTF-8", "application/vnd.api+json", "application/geo+json; a=b"] {
+    for ok in [
+        "application/json",
+        "APPLICATION/JSON; charset=UTF-8",
+        "application/vnd.api+json",
+        "application/geo+json; a=b",
+    ] {
         assert_eq!(check(ok), Ok(()), "{ok}");
     }
-    for bad in ["text/plain", "application/json; charset=utf-16", "text/json", "multipart/form-data", "application/json; charset=utf-8; charset=utf-16"] {
+    for bad in [
+        "text/plain",
+        "application/json; charset=utf-16",
+        "text/json",
+        "multipart/form-data",
+        "application/json; charset=utf-8; charset=utf-16",
+    ] {
         assert_eq!(check(bad), Err(Reason::ContentType), "{bad}");
     }
     assert_eq!(check_content(None, None), Err(Reason::ContentType));

@@ -97,7 +97,8 @@ impl<'a> Grants<'a> {
     pub fn all(&self) -> BTreeSet<&'a str> {
         let Some(principal) = self.principal else { return BTreeSet::new() };
         let own = principal.scopes.iter();
-        let by_role = principal.groups.iter().filter_map(|g| self.policy.group_scopes.get(g)).flatten();
+        let by_role =
+            principal.groups.iter().filter_map(|g| self.policy.group_scopes.get(g)).flatten();
         own.chain(by_role).map(String::as_str).collect()
     }
 
@@ -109,8 +110,10 @@ impl<'a> Grants<'a> {
         }
         let listed = missing.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(" and ");
         let noun = if missing.len() == 1 { "scope" } else { "scopes" };
-        let mut denial =
-            Denial::new(Reason::ScopeMissing, format!("{subject} needs the {noun} {listed}, which the caller does not hold"));
+        let mut denial = Denial::new(
+            Reason::ScopeMissing,
+            format!("{subject} needs the {noun} {listed}, which the caller does not hold"),
+        );
         denial.scopes_wanted = missing;
         Err(denial)
     }
@@ -120,13 +123,20 @@ impl<'a> Grants<'a> {
 ///
 /// # Errors
 /// The denial, when not.
-pub fn check_scopes(policy: &Policy, operation: &Operation, principal: Option<&Principal>) -> Result<(), Denial> {
+pub fn check_scopes(
+    policy: &Policy,
+    operation: &Operation,
+    principal: Option<&Principal>,
+) -> Result<(), Denial> {
     match &operation.scopes {
         None => Ok(()),
-        Some(_) if principal.is_none() => {
-            Err(Denial::new(Reason::IdentityMissing, format!("`{}` needs an identity", operation.id)))
+        Some(_) if principal.is_none() => Err(Denial::new(
+            Reason::IdentityMissing,
+            format!("`{}` needs an identity", operation.id),
+        )),
+        Some(scopes) => {
+            Grants::new(policy, principal).require(scopes, &format!("`{}`", operation.id))
         }
-        Some(scopes) => Grants::new(policy, principal).require(scopes, &format!("`{}`", operation.id)),
     }
 }
 

@@ -76,7 +76,11 @@ fn check_argument(call: &Call<'_>, argument: &Argument) -> Result<(), Denial> {
     }
     Err(Denial::new(
         Reason::ArgumentNotAllowed,
-        format!("the argument `{}` of the tool `{}` is missing or not one that the policy admits", argument.written, shown(tool)),
+        format!(
+            "the argument `{}` of the tool `{}` is missing or not one that the policy admits",
+            argument.written,
+            shown(tool)
+        ),
     ))
 }
 
@@ -84,13 +88,17 @@ fn check_argument(call: &Call<'_>, argument: &Argument) -> Result<(), Denial> {
 pub(super) fn check_binding(call: &Call<'_>, binding: &Binding) -> Result<(), Denial> {
     let name = &binding.parameter;
     let query = call.query.map_err(|reason| Denial::new(reason, "the query cannot be read"))?;
-    let in_query = query
-        .one(name)
-        .map_err(|reason| Denial::new(reason, format!("the query parameter `{name}` appears more than once")))?;
-    let in_body: Vec<&Fact> = binding.body.map(|pointer| call.facts.all(pointer).collect()).unwrap_or_default();
+    let in_query = query.one(name).map_err(|reason| {
+        Denial::new(reason, format!("the query parameter `{name}` appears more than once"))
+    })?;
+    let in_body: Vec<&Fact> =
+        binding.body.map(|pointer| call.facts.all(pointer).collect()).unwrap_or_default();
     if in_query.is_none() && in_body.is_empty() {
         return if binding.required {
-            Err(Denial::new(Reason::ParameterNotBound, format!("the parameter `{name}` is missing")))
+            Err(Denial::new(
+                Reason::ParameterNotBound,
+                format!("the parameter `{name}` is missing"),
+            ))
         } else {
             Ok(())
         };
@@ -102,7 +110,10 @@ pub(super) fn check_binding(call: &Call<'_>, binding: &Binding) -> Result<(), De
     let Some(claim) = claim else {
         return Err(Denial::new(
             Reason::ParameterNotBound,
-            format!("`{name}` must equal the claim `{}`, which the caller's proof does not have", binding.claim),
+            format!(
+                "`{name}` must equal the claim `{}`, which the caller's proof does not have",
+                binding.claim
+            ),
         ));
     };
     let matches = in_query.is_none_or(|value| value == claim)
@@ -120,21 +131,25 @@ fn check_condition(call: &Call<'_>, condition: &Condition) -> Result<(), Denial>
     match condition {
         Condition::Header { name, admits } => {
             let value = call.headers.one(name).map_err(|_| {
-                Denial::new(Reason::HeaderAmbiguous, format!("the header `{name}` appears more than once"))
+                Denial::new(
+                    Reason::HeaderAmbiguous,
+                    format!("the header `{name}` appears more than once"),
+                )
             })?;
             let value = value.and_then(|v| std::str::from_utf8(v).ok());
             admitted(value, admits).then_some(()).ok_or_else(|| failed("header", name))
         }
         Condition::Query { name, admits } => {
-            let query = call.query.map_err(|reason| Denial::new(reason, "the query cannot be read"))?;
+            let query =
+                call.query.map_err(|reason| Denial::new(reason, "the query cannot be read"))?;
             let value = query.one(name).map_err(|reason| {
                 Denial::new(reason, format!("the query parameter `{name}` appears more than once"))
             })?;
             admitted(value, admits).then_some(()).ok_or_else(|| failed("query parameter", name))
         }
-        Condition::Body { pointer, admits, written } => {
-            all_admitted(call, *pointer, admits).then_some(()).ok_or_else(|| failed("body member", written))
-        }
+        Condition::Body { pointer, admits, written } => all_admitted(call, *pointer, admits)
+            .then_some(())
+            .ok_or_else(|| failed("body member", written)),
     }
 }
 
@@ -177,6 +192,7 @@ fn any_of(scopes: &[String]) -> String {
 /// A caller-chosen name, short enough and plain enough to repeat.
 fn shown(name: &str) -> String {
     const LONGEST: usize = 80;
-    let cut: String = name.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let cut: String =
+        name.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if cut.len() < name.len() && name.chars().count() > LONGEST { format!("{cut}…") } else { cut }
 }

@@ -19,6 +19,8 @@ pub(super) enum Lookup {
     Proven(Arc<Principal>),
     /// The keys that could prove it are being fetched.
     Waiting,
+    /// The keys of this issuer have to be fetched first.
+    Fetch(usize),
     /// No proof, or one that does not hold.
     Refused(Denial),
 }
@@ -33,7 +35,13 @@ pub(super) fn lookup(identity: &Identity, headers: &Headers, world: &mut World<'
     }
     let mut found = None;
     if let Some(source) = &identity.jwt_authn {
-        found = identity::from_jwt_authn(source, world.properties).transpose();
+        found = identity::from_jwt_authn(
+            source,
+            world.properties,
+            identity.clock_skew_ms,
+            world.now.millis(),
+        )
+        .transpose();
     }
     if found.is_none()
         && let Some(source) = &identity.mtls
@@ -42,7 +50,7 @@ pub(super) fn lookup(identity: &Identity, headers: &Headers, world: &mut World<'
     }
     match found {
         Some(Ok(principal)) => Lookup::Proven(Arc::new(principal)),
-        Some(Err(error)) => Lookup::Refused(denial(error)),
+        Some(Err(error)) => Lookup::Refused(denial(&error)),
         None if identity.issuers.is_empty() => Lookup::Refused(Denial::new(
             Reason::IdentityMissing,
             "the caller has no identity that this policy accepts",
@@ -53,18 +61,25 @@ pub(super) fn lookup(identity: &Identity, headers: &Headers, world: &mut World<'
 
 fn verify(identity: &Identity, token: &[u8], world: &mut World<'_>) -> Lookup {
     let now = world.now.millis();
-    if let Some(principal) = world.tokens.get(token, now, world.keys) {
+    if let Some(principal) = world.tokens.get(token, world.keys, now) {
         return Lookup::Proven(principal);
     }
-    match identity::verify(token, &identity.issuers, world.keys, identity.clock_skew_ms, now, world.signatures) {
-        Ok(verified) => Lookup::Proven(world.tokens.insert(token, verified)),
-        Err(error) => match error.issuer.map(|issuer| world.keys.request_refetch(issuer, now)) {
-            Some(Refetch::Started | Refetch::InFlight) => Lookup::Waiting,
-            Some(Refetch::TooSoon) | None => Lookup::Refused(denial(error)),
-        },
+    let (issuers, skew_ms) = (&identity.issuers, identity.clock_skew_ms);
+    match identity::verify(token, issuers, world.keys, skew_ms, now, world.signatures) {
+        Ok(verified) => Lookup::Proven(world.tokens.insert(token, verified, now)),
+        Err(error) => {
+            match error.issuer.map(|issuer| (issuer, world.keys.request_refetch(issuer, now))) {
+                Some((issuer, Refetch::Started)) => Lookup::Fetch(issuer),
+                Some((_, Refetch::InFlight)) => Lookup::Waiting,
+                Some((_, Refetch::TooSoon)) | None => Lookup::Refused(denial(&error)),
+            }
+        }
     }
 }
 
-fn denial(error: TokenError) -> Denial {
-    Denial::new(error.reason, format!("{} ({})", error.reason.meaning().trim().trim_end_matches('.'), error.detail))
+fn denial(error: &TokenError) -> Denial {
+    Denial::new(
+        error.reason,
+        format!("{} ({})", error.reason.meaning().trim().trim_end_matches('.'), error.detail),
+    )
 }

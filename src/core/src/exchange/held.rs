@@ -59,6 +59,8 @@ pub(super) enum Body {
 pub(super) enum Ready {
     /// Keys or body are outstanding.
     Waiting,
+    /// The keys of this issuer have to be fetched.
+    Fetch(usize),
     /// It is refused before an operation could be judged.
     Refused(Denial),
     /// It was judged.
@@ -69,9 +71,13 @@ impl Held {
     /// Takes body bytes: only their number until the body is whole.
     pub(super) fn receive(&mut self, policy: &Policy, received: usize, whole: Option<&[u8]>) {
         match (&self.body, whole) {
-            (Body::ExpectedEmpty, _) if received > 0 => self.refuse_body(Reason::BodyUnexpected, None),
+            (Body::ExpectedEmpty, _) if received > 0 => {
+                self.refuse_body(Reason::BodyUnexpected, None)
+            }
             (Body::ExpectedEmpty, Some(_)) => self.body = Body::NotRead,
-            (Body::Awaited, _) if received > self.body_cap(policy) => self.refuse_body(Reason::BodyTooLarge, None),
+            (Body::Awaited, _) if received > self.body_cap(policy) => {
+                self.refuse_body(Reason::BodyTooLarge, None)
+            }
             (Body::Awaited, Some(whole)) => self.body = self.read(policy, whole),
             _ => {}
         }
@@ -84,7 +90,9 @@ impl Held {
 
     /// The id of a JSON-RPC request; none on an endpoint that does not speak JSON-RPC.
     fn id_in(&self, policy: &Policy, whole: &[u8]) -> Option<RpcId> {
-        matches!(self.endpoint(policy), Some(Endpoint::JsonRpc { .. })).then(|| body::rpc_id(whole)).flatten()
+        matches!(self.endpoint(policy), Some(Endpoint::JsonRpc { .. }))
+            .then(|| body::rpc_id(whole))
+            .flatten()
     }
 
     fn refuse_body(&mut self, reason: Reason, id: Option<RpcId>) {
@@ -101,18 +109,26 @@ impl Held {
 
     fn read(&self, policy: &Policy, whole: &[u8]) -> Body {
         let outcome = match self.endpoint(policy) {
-            Some(_) if whole.is_empty() => Err(BodyError { reason: Reason::BodyMissing, detail: String::new() }),
+            Some(_) if whole.is_empty() => {
+                Err(BodyError { reason: Reason::BodyMissing, detail: String::new() })
+            }
             Some(Endpoint::JsonRpc { plan, .. }) => {
                 body::read_rpc(whole, plan).map(|(facts, envelope)| (facts, Some(envelope)))
             }
-            Some(Endpoint::Plain { plan, .. }) => body::read(whole, plan).map(|facts| (facts, None)),
+            Some(Endpoint::Plain { plan, .. }) => {
+                body::read(whole, plan).map(|facts| (facts, None))
+            }
             None => Err(BodyError { reason: Reason::InternalError, detail: String::new() }),
         };
         match outcome {
             Ok((facts, envelope)) => Body::Read(facts, envelope),
             Err(BodyError { reason, detail }) => {
                 let meaning = reason.meaning().trim();
-                let message = if detail.is_empty() { meaning.to_owned() } else { format!("{meaning} ({detail})") };
+                let message = if detail.is_empty() {
+                    meaning.to_owned()
+                } else {
+                    format!("{meaning} ({detail})")
+                };
                 Body::Refused(Denial::new(reason, message), self.id_in(policy, whole))
             }
         }
@@ -141,11 +157,18 @@ impl Held {
     }
 
     /// Decides, if all that is needed is here.
-    pub(super) fn ready(&mut self, policy: &Policy, world: &mut World<'_>, journal: &mut Journal) -> Ready {
+    pub(super) fn ready(
+        &mut self,
+        policy: &Policy,
+        world: &mut World<'_>,
+        journal: &mut Journal,
+    ) -> Ready {
         if let Body::Refused(denial, _) = &self.body {
             return Ready::Refused(denial.clone());
         }
-        if matches!(self.caller, Caller::Unknown | Caller::WaitingForKeys) && !judge::is_public(policy, self.endpoint(policy)) {
+        if matches!(self.caller, Caller::Unknown | Caller::WaitingForKeys)
+            && !judge::is_public(policy, self.endpoint(policy))
+        {
             match caller::lookup(&policy.identity, &self.headers, world) {
                 Lookup::Proven(principal) => {
                     journal.principal = Some(Arc::clone(&principal));
@@ -154,6 +177,10 @@ impl Held {
                 Lookup::Waiting => {
                     self.caller = Caller::WaitingForKeys;
                     return Ready::Waiting;
+                }
+                Lookup::Fetch(issuer) => {
+                    self.caller = Caller::WaitingForKeys;
+                    return Ready::Fetch(issuer);
                 }
                 Lookup::Refused(denial) => self.caller = Caller::Refused(denial),
             }

@@ -89,20 +89,32 @@ impl Journal {
 
     /// Notes what the caller holds, for a refusal that a person will want to understand.
     pub(super) fn hold_scopes(&mut self, grants: &Grants<'_>) {
-        self.scopes_held = Some(grants.all().into_iter().take(MOST_SCOPES).map(str::to_owned).collect());
+        self.scopes_held =
+            Some(grants.all().into_iter().take(MOST_SCOPES).map(str::to_owned).collect());
     }
 
     /// Notes the decision; returns microseconds since the head.
-    pub(super) fn decide(&mut self, decision: &'static str, denial: Option<Denial>, now: UnixMicros) -> u64 {
+    pub(super) fn decide(
+        &mut self,
+        decision: &'static str,
+        denial: Option<Denial>,
+        now: UnixMicros,
+    ) -> u64 {
         let micros = self.started.map_or(0, |started| now.since(started));
         self.decision = Some((decision, denial, micros));
         micros
     }
 
     /// The record; `None` when no request was seen.
-    pub(super) fn close(&mut self, policy: &Policy, status: Option<u16>, now: UnixMicros) -> Option<String> {
+    pub(super) fn close(
+        &mut self,
+        policy: &Policy,
+        status: Option<u16>,
+        now: UnixMicros,
+    ) -> Option<String> {
         let started = self.started.take()?;
-        let (decision, denial, micros) = self.decision.take().unwrap_or(("abandoned", None, now.since(started)));
+        let (decision, denial, micros) =
+            self.decision.take().unwrap_or(("abandoned", None, now.since(started)));
         let operation = self.operation.and_then(|id| policy.operations.get(id));
         let reason = denial.as_ref().map(|d| d.reason.code()).unwrap_or(match decision {
             "abandoned" => "client_gone",
@@ -132,7 +144,11 @@ impl Journal {
         if let Value::Object(record) = &mut record {
             optional(record, "server", self.server.take().map(Value::from));
             optional(record, "rpc_method", self.rpc_method.take().map(Value::from));
-            optional(record, "facts", (!self.facts.is_empty()).then(|| std::mem::take(&mut self.facts).into()));
+            optional(
+                record,
+                "facts",
+                (!self.facts.is_empty()).then(|| std::mem::take(&mut self.facts).into()),
+            );
             if let Some(denial) = denial {
                 optional(record, "message", Some(denial.message.into()));
                 optional(record, "rule", denial.rule.map(Value::from));
@@ -169,8 +185,11 @@ fn principal(principal: &Principal) -> Value {
     if let Value::Object(map) = &mut value
         && !principal.actors.is_empty()
     {
-        let actors: Vec<Value> =
-            principal.actors.iter().map(|a| json!({"issuer": a.issuer, "subject": a.subject})).collect();
+        let actors: Vec<Value> = principal
+            .actors
+            .iter()
+            .map(|a| json!({"issuer": a.issuer, "subject": a.subject}))
+            .collect();
         map.insert("actors".into(), actors.into());
     }
     value
@@ -186,7 +205,11 @@ fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TEXT) {
         None => text.to_owned(),
         Some((end, _)) => {
-            format!("{}… ({} bytes)", text.split_at_checked(end).map_or("", |(head, _)| head), text.len())
+            format!(
+                "{}… ({} bytes)",
+                text.split_at_checked(end).map_or("", |(head, _)| head),
+                text.len()
+            )
         }
     }
 }

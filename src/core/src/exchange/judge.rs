@@ -56,7 +56,8 @@ pub(super) fn judge(
             None => Err(()),
         },
     };
-    let Some((id, operation)) = named.ok().and_then(|id| Some((id, policy.operations.get(id)?))) else {
+    let Some((id, operation)) = named.ok().and_then(|id| Some((id, policy.operations.get(id)?)))
+    else {
         return Ready::Refused(Denial::new(
             Reason::OperationUnknown,
             "no operation of this policy has this JSON-RPC method",
@@ -103,10 +104,15 @@ fn pick(base: OperationId, variants: &[Variant], facts: &Facts) -> OperationId {
 /// Where a client repeats method and name in headers, they must say what the body says: a server may route by them.
 fn mcp_headers_agree(call: &Call<'_>, envelope: &Envelope) -> Result<(), Denial> {
     let mismatch = |name: &str| {
-        Err(Denial::new(Reason::McpHeaderMismatch, format!("the header `{name}` differs from the body")))
+        Err(Denial::new(
+            Reason::McpHeaderMismatch,
+            format!("the header `{name}` differs from the body"),
+        ))
     };
     let method = match envelope {
-        Envelope::Request { method, .. } | Envelope::Notification { method } => Some(method.as_str()),
+        Envelope::Request { method, .. } | Envelope::Notification { method } => {
+            Some(method.as_str())
+        }
         Envelope::Response => None,
     };
     match call.headers.one("mcp-method") {
@@ -117,8 +123,14 @@ fn mcp_headers_agree(call: &Call<'_>, envelope: &Envelope) -> Result<(), Denial>
     let Ok(name) = call.headers.one("mcp-name") else { return mismatch("mcp-name") };
     let Some(name) = name else { return Ok(()) };
     let names = ["tool", "prompt", "uri"];
-    let in_body = names.into_iter().find_map(|fact| decide::fact(call, fact).and_then(|value| value.as_text()));
-    if in_body.is_some() && decoded_name(name).as_deref() == in_body { Ok(()) } else { mismatch("mcp-name") }
+    let in_body = names
+        .into_iter()
+        .find_map(|fact| decide::fact(call, fact).and_then(|value| value.as_text()));
+    if in_body.is_some() && decoded_name(name).as_deref() == in_body {
+        Ok(())
+    } else {
+        mismatch("mcp-name")
+    }
 }
 
 /// The value of `mcp-name`, which may be Base64 between `=?base64?` and `?=`.

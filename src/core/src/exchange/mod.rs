@@ -80,6 +80,8 @@ pub enum Effect {
     RemoveRequestHeader(&'static str),
     /// Take all trailers off the request.
     DropRequestTrailers,
+    /// Fetch the keys of this issuer (index into the policy's list), then say [`Input::KeysChanged`].
+    FetchKeys(usize),
     /// Answer the caller; the upstream sees nothing.
     Refuse(Refusal),
     /// Count a decision.
@@ -212,6 +214,11 @@ impl Exchange {
                 self.phase = Phase::Held(held);
                 Flow::Hold
             }
+            held::Ready::Fetch(issuer) => {
+                self.effects.push_back(Effect::FetchKeys(issuer));
+                self.phase = Phase::Held(held);
+                Flow::Hold
+            }
             held::Ready::Refused(denial) => self.refuse(denial, Some(&held), world.now),
             held::Ready::Decided(judgement) => self.conclude(judgement, &held, world.now),
         }
@@ -265,7 +272,8 @@ impl Exchange {
     }
 
     fn decided(&mut self, decision: &'static str, denial: Option<Denial>, now: UnixMicros) {
-        let tier = self.journal.operation.and_then(|id| self.policy.operations.get(id)).map(|o| o.tier);
+        let tier =
+            self.journal.operation.and_then(|id| self.policy.operations.get(id)).map(|o| o.tier);
         let reason = denial.as_ref().map_or("ok", |d| d.reason.code());
         let micros = self.journal.decide(decision, denial, now);
         self.effects.push_back(Effect::Decided(Decided { decision, tier, reason, micros }));

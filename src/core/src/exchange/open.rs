@@ -24,7 +24,12 @@ const NEVER_FORWARDED: [&str; 9] = [
 ];
 
 /// Reads the head: method, path, endpoint, and what the body has to be.
-pub(super) fn open(policy: &Policy, head: RequestHead, end: bool, journal: &mut Journal) -> Result<Held, Denial> {
+pub(super) fn open(
+    policy: &Policy,
+    head: RequestHead,
+    end: bool,
+    journal: &mut Journal,
+) -> Result<Held, Denial> {
     if head.headers.len() > limits::MAX_HEADERS {
         return Err(deny(Reason::HeadersTooMany));
     }
@@ -35,14 +40,12 @@ pub(super) fn open(policy: &Policy, head: RequestHead, end: bool, journal: &mut 
     let (raw_path, raw_query) = split_target(&head.target);
     let path = canonicalize(raw_path).map_err(deny)?;
     let query = raw_query.map_or_else(|| Ok(Query::default()), Query::parse);
-    let found = policy.matcher.find(method, &path);
-    let (endpoint, params) = match found {
-        Some((id, params)) => {
-            let params = params.pairs().iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-            (policy.endpoints.get(*id), params)
-        }
-        None => (None, Vec::new()),
-    };
+    let (id, params) =
+        policy.matcher.find(method, &path).map_or((None, Vec::new()), |(id, params)| {
+            let owned = params.pairs().iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+            (Some(*id), owned.collect())
+        });
+    let endpoint = id.and_then(|id| policy.endpoints.get(id));
     let surface = match endpoint {
         Some(endpoint) => surface_of(policy, endpoint),
         None => mounted(policy, raw_path),
@@ -55,7 +58,7 @@ pub(super) fn open(policy: &Policy, head: RequestHead, end: bool, journal: &mut 
         Some(endpoint) => expected_body(policy, endpoint, method, &head.headers, end)?,
     };
     Ok(Held {
-        endpoint: found.map(|(id, _)| *id),
+        endpoint: id,
         params,
         query,
         headers: head.headers,
@@ -74,12 +77,17 @@ fn method(head: &RequestHead) -> Result<Method, Denial> {
     let method = Method::from_wire(&head.method).ok_or_else(|| deny(Reason::MethodUnknown))?;
     match head.headers.one("upgrade") {
         Ok(None) => Ok(method),
-        Ok(Some(protocol)) if method == Method::Get && protocol.eq_ignore_ascii_case(b"websocket") => {
+        Ok(Some(protocol))
+            if method == Method::Get && protocol.eq_ignore_ascii_case(b"websocket") =>
+        {
             Ok(Method::WebSocket)
         }
         // An h2c offer is ignored by every proxy in front of a filter, so it says nothing.
         Ok(Some(protocol)) if protocol.eq_ignore_ascii_case(b"h2c") => Ok(method),
-        _ => Err(Denial::new(Reason::MethodUnknown, "the only upgrade that is accepted is a WebSocket's")),
+        _ => Err(Denial::new(
+            Reason::MethodUnknown,
+            "the only upgrade that is accepted is a WebSocket's",
+        )),
     }
 }
 
@@ -95,7 +103,8 @@ fn surface_of<'p>(policy: &'p Policy, endpoint: &Endpoint) -> Option<&'p Surface
 fn mounted<'p>(policy: &'p Policy, path: &[u8]) -> Option<&'p Surface> {
     let above = |mount: &str| {
         let mount = mount.trim_end_matches('/');
-        path.strip_prefix(mount.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        path.strip_prefix(mount.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     };
     let mounts = policy.surfaces.iter().flat_map(|s| s.mounts.iter().map(move |m| (m, s)));
     mounts.filter(|(m, _)| above(m)).max_by_key(|(m, _)| m.len()).map(|(_, s)| s)
@@ -125,7 +134,8 @@ fn expected_body(
 
 /// The headers of an allowed request that do not go on.
 pub(super) fn headers_to_remove(policy: &Policy, headers: &Headers) -> Vec<&'static str> {
-    let mut removed: Vec<&'static str> = NEVER_FORWARDED.into_iter().filter(|name| headers.has(name)).collect();
+    let mut removed: Vec<&'static str> =
+        NEVER_FORWARDED.into_iter().filter(|name| headers.has(name)).collect();
     if !policy.forward_authorization && headers.has("authorization") {
         removed.push("authorization");
     }

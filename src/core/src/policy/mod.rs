@@ -8,17 +8,17 @@
 //! templates merged into one matcher, body pointers into one plan per endpoint.
 
 mod glob;
-mod pointer;
+mod plan;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use glob::Glob;
-pub use pointer::{Plan, Pointer, PointerId};
+pub use plan::{Plan, PointerId};
 pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
 use crate::identity::{Issuer, JwtAuthn, Mtls};
-use crate::operation::{BodyKind, Matcher, Protocol, Tier};
+use crate::operation::{BodyKind, Matcher, Pointer, Protocol, Tier};
 
 /// A compiled policy.
 #[derive(Debug)]

@@ -54,7 +54,10 @@ pub fn speak(denial: &Denial, context: &Context<'_>) -> Refusal {
     let code = denial.reason.code();
     let mut refusal = Refusal {
         status: denial.reason.status(),
-        headers: vec![(DECISION_HEADER, format!("deny; reason={code}; record={}", ascii(context.record)))],
+        headers: vec![(
+            DECISION_HEADER,
+            format!("deny; reason={code}; record={}", ascii(context.record)),
+        )],
         body: Vec::new(),
         grpc_status: None,
         details: format!("scopewarden_{code}"),
@@ -147,7 +150,9 @@ fn problem(denial: &Denial, context: &Context<'_>, status: u16) -> Value {
         "status": status,
         "detail": denial.message,
     });
-    if let (Value::Object(problem), Value::Object(extra)) = (&mut problem, extensions(denial, context)) {
+    if let (Value::Object(problem), Value::Object(extra)) =
+        (&mut problem, extensions(denial, context))
+    {
         problem.extend(extra);
     }
     problem
@@ -192,11 +197,20 @@ mod tests {
     use super::*;
 
     fn context(protocol: Protocol) -> Context<'static> {
-        Context { protocol, rpc: None, operation: Some("openai.models.delete"), realm: "prod", record: "ab-1" }
+        Context {
+            protocol,
+            rpc: None,
+            operation: Some("openai.models.delete"),
+            realm: "prod",
+            record: "ab-1",
+        }
     }
 
     fn denial() -> Denial {
-        let mut denial = Denial::new(Reason::ScopeMissing, "`openai.models.delete` needs the scope `autogen:model:delete`");
+        let mut denial = Denial::new(
+            Reason::ScopeMissing,
+            "`openai.models.delete` needs the scope `autogen:model:delete`",
+        );
         denial.scopes_wanted = vec!["autogen:model:delete".into()];
         denial
     }
@@ -212,9 +226,14 @@ mod tests {
         assert_eq!(header(&refusal, "x-should-retry"), Some("false"));
         assert_eq!(
             header(&refusal, "www-authenticate"),
-            Some("Bearer realm=\"prod\", error=\"insufficient_scope\", scope=\"autogen:model:delete\"")
+            Some(
+                "Bearer realm=\"prod\", error=\"insufficient_scope\", scope=\"autogen:model:delete\""
+            )
         );
-        assert_eq!(header(&refusal, DECISION_HEADER), Some("deny; reason=scope_missing; record=ab-1"));
+        assert_eq!(
+            header(&refusal, DECISION_HEADER),
+            Some("deny; reason=scope_missing; record=ab-1")
+        );
         let body: Value = serde_json::from_slice(&refusal.body).unwrap();
         assert_eq!(body["error"]["code"], "scope_missing");
         assert_eq!(body["error"]["type"], "permission_error");
@@ -247,7 +266,8 @@ mod tests {
 
     #[test]
     fn a_missing_token_gets_a_bare_challenge() {
-        let refusal = speak(&Denial::new(Reason::TokenMissing, "no token"), &context(Protocol::OpenAi));
+        let refusal =
+            speak(&Denial::new(Reason::TokenMissing, "no token"), &context(Protocol::OpenAi));
         assert_eq!(header(&refusal, "www-authenticate"), Some("Bearer realm=\"prod\""));
         assert_eq!(refusal.status, 401);
     }
@@ -259,6 +279,8 @@ mod tests {
         for (_, value) in &refusal.headers {
             assert!(value.bytes().all(|b| (0x20..0x7f).contains(&b)), "{value}");
         }
-        assert!(header(&refusal, "www-authenticate").unwrap().contains("a??x-evil: \\\"1\\\"\\\\ ?"));
+        assert!(
+            header(&refusal, "www-authenticate").unwrap().contains("a??x-evil: \\\"1\\\"\\\\ ?")
+        );
     }
 }
