@@ -9,7 +9,7 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use scopewarden_core::diag::Severity;
-use scopewarden_core::identity::{FetchOutcome, KeyRing, TokenCache};
+use scopewarden_core::identity::{FetchOutcome, KeyRing, KeySource, RemoteKeys, TokenCache};
 use scopewarden_core::limits;
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::Policy;
@@ -40,6 +40,36 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Takes the outcome of a fetch, and says in the log what is worth knowing.
+    fn fetched(&mut self, issuer: usize, outcome: FetchOutcome<'_>) {
+        let name = self.policy.as_ref().and_then(|p| p.identity.issuers.get(issuer));
+        let name = name.map_or_else(String::new, |issuer| issuer.issuer.clone());
+        match self.keys.fetched(issuer, now().millis(), outcome) {
+            Ok(fetched) => {
+                self.metrics.count("scopewarden_key_fetches.outcome.ok");
+                if fetched.changed {
+                    host::log(
+                        Level::Info,
+                        &format!("issuer `{name}`: {} usable keys", fetched.usable),
+                    );
+                    for key in fetched.dropped {
+                        host::log(
+                            Level::Warn,
+                            &format!("issuer `{name}`: key {} is not used: {}", key.key, key.why),
+                        );
+                    }
+                }
+            }
+            Err(why) => {
+                self.metrics.count("scopewarden_key_fetches.outcome.failed");
+                host::log(
+                    Level::Warn,
+                    &format!("issuer `{name}`: its keys could not be fetched: {why}"),
+                );
+            }
+        }
+    }
+
     /// A record id that no other exchange has.
     pub(crate) fn next_record(&mut self) -> String {
         self.records = self.records.wrapping_add(1);
@@ -58,7 +88,7 @@ impl Root {
         let shared = Shared {
             policy: None,
             keys: KeyRing::new(&[]),
-            tokens: TokenCache::new(limits::TOKEN_CACHE_ENTRIES),
+            tokens: TokenCache::default(),
             signatures: HostVerifier::default(),
             metrics: Metrics::default(),
             waiting: BTreeMap::new(),
@@ -99,35 +129,23 @@ impl Root {
 
     /// Starts the key fetches that are due.
     fn fetch_keys(&self) {
-        let shared = &mut *self.shared.borrow_mut();
-        let now = now().millis();
-        for fetch in shared.keys.due(now) {
-            let headers = vec![
-                (":method", "GET"),
-                (":scheme", fetch.scheme.as_str()),
-                (":authority", fetch.authority.as_str()),
-                (":path", fetch.path.as_str()),
-                ("accept", "application/json"),
-            ];
-            let timeout = Duration::from_millis(fetch.timeout_ms);
-            // Only this call goes through the SDK: its dispatcher has to know the token. Its arguments come from the policy.
-            let call = proxy_wasm::hostcalls::dispatch_http_call(
-                &fetch.cluster,
-                headers,
-                None,
-                vec![],
-                timeout,
-            );
-            match call {
+        let mut failed = false;
+        let mut guard = self.shared.borrow_mut();
+        let shared = &mut *guard;
+        for fetch in shared.keys.due(now().millis()) {
+            match start(&fetch.source) {
                 Ok(token) => {
                     shared.fetches.insert(token, fetch.issuer);
                 }
-                Err(status) => {
-                    let why = format!("cluster `{}` cannot be called ({status:?})", fetch.cluster);
-                    shared.keys.fetched(fetch.issuer, now, FetchOutcome::Failed(why));
-                    shared.metrics.count("scopewarden_key_fetch_failures");
+                Err(why) => {
+                    shared.fetched(fetch.issuer, FetchOutcome::Failed(&why));
+                    failed = true;
                 }
             }
+        }
+        drop(guard);
+        if failed {
+            self.wake();
         }
     }
 
@@ -161,23 +179,35 @@ impl Context for Root {
         let Some(issuer) = issuer else { return };
         // Without headers the call failed, and reading them is an error.
         let status = if headers == 0 { None } else { call_status() };
-        let outcome = match status {
-            None => FetchOutcome::Failed("no answer".to_owned()),
-            Some(status) => {
-                let limit = limits::MAX_JWKS_BYTES.saturating_add(1);
-                let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit))
-                    .unwrap_or_default();
-                FetchOutcome::Answered { status, body }
+        let limit = limits::MAX_JWKS_BYTES.saturating_add(1);
+        let body = match status {
+            Some(_) => {
+                host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default()
             }
+            None => Vec::new(),
         };
-        {
-            let shared = &mut *self.shared.borrow_mut();
-            for note in shared.keys.fetched(issuer, now().millis(), outcome) {
-                host::log(Level::Warn, &note);
-            }
-        }
+        let outcome = match status {
+            Some(status) => FetchOutcome::Response { status, body: &body },
+            None => FetchOutcome::Failed("no answer"),
+        };
+        self.shared.borrow_mut().fetched(issuer, outcome);
         self.wake();
     }
+}
+
+/// Calls the issuer's cluster; returns the call's token.
+fn start(source: &RemoteKeys) -> Result<u32, String> {
+    let headers = vec![
+        (":method", "GET"),
+        (":scheme", source.scheme.as_str()),
+        (":authority", source.authority.as_str()),
+        (":path", source.path.as_str()),
+        ("accept", "application/json"),
+    ];
+    let timeout = Duration::from_millis(source.timeout_ms);
+    // The one call that goes through the SDK, whose dispatcher has to know the token. Its arguments come from the policy.
+    proxy_wasm::hostcalls::dispatch_http_call(&source.cluster, headers, None, vec![], timeout)
+        .map_err(|status| format!("the cluster `{}` cannot be called ({status:?})", source.cluster))
 }
 
 fn call_status() -> Option<u16> {
@@ -190,7 +220,10 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         match self.configure(size) {
             Ok(()) => {
-                let remote = self.shared.borrow().keys.has_remote();
+                let policy = self.shared.borrow().policy.clone();
+                let remote = policy.is_some_and(|p| {
+                    p.identity.issuers.iter().any(|i| matches!(i.keys, KeySource::Remote(_)))
+                });
                 if remote && host::set_tick_period(TICK_MS).is_err() {
                     host::log(Level::Error, "this host has no timer, so keys cannot be fetched");
                     return false;

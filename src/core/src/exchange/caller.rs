@@ -17,10 +17,8 @@ use crate::reason::Reason;
 pub(super) enum Lookup {
     /// A proven caller.
     Proven(Arc<Principal>),
-    /// The keys that could prove it are being fetched.
+    /// The keys that could prove it are due to be fetched, or being fetched.
     Waiting,
-    /// The keys of this issuer have to be fetched first.
-    Fetch(usize),
     /// No proof, or one that does not hold.
     Refused(Denial),
 }
@@ -67,13 +65,10 @@ fn verify(identity: &Identity, token: &[u8], world: &mut World<'_>) -> Lookup {
     let (issuers, skew_ms) = (&identity.issuers, identity.clock_skew_ms);
     match identity::verify(token, issuers, world.keys, skew_ms, now, world.signatures) {
         Ok(verified) => Lookup::Proven(world.tokens.insert(token, verified, now)),
-        Err(error) => {
-            match error.issuer.map(|issuer| (issuer, world.keys.request_refetch(issuer, now))) {
-                Some((issuer, Refetch::Started)) => Lookup::Fetch(issuer),
-                Some((_, Refetch::InFlight)) => Lookup::Waiting,
-                Some((_, Refetch::TooSoon)) | None => Lookup::Refused(denial(&error)),
-            }
-        }
+        Err(error) => match error.issuer.map(|issuer| world.keys.request_refetch(issuer, now)) {
+            Some(Refetch::Started | Refetch::InFlight) => Lookup::Waiting,
+            Some(Refetch::TooSoon) | None => Lookup::Refused(denial(&error)),
+        },
     }
 }
 

@@ -59,8 +59,6 @@ pub(super) enum Body {
 pub(super) enum Ready {
     /// Keys or body are outstanding.
     Waiting,
-    /// The keys of this issuer have to be fetched.
-    Fetch(usize),
     /// It is refused before an operation could be judged.
     Refused(Denial),
     /// It was judged.
@@ -177,10 +175,6 @@ impl Held {
                 Lookup::Waiting => {
                     self.caller = Caller::WaitingForKeys;
                     return Ready::Waiting;
-                }
-                Lookup::Fetch(issuer) => {
-                    self.caller = Caller::WaitingForKeys;
-                    return Ready::Fetch(issuer);
                 }
                 Lookup::Refused(denial) => self.caller = Caller::Refused(denial),
             }

@@ -80,8 +80,6 @@ pub enum Effect {
     RemoveRequestHeader(&'static str),
     /// Take all trailers off the request.
     DropRequestTrailers,
-    /// Fetch the keys of this issuer (index into the policy's list), then say [`Input::KeysChanged`].
-    FetchKeys(usize),
     /// Answer the caller; the upstream sees nothing.
     Refuse(Refusal),
     /// Count a decision.
@@ -211,11 +209,6 @@ impl Exchange {
     fn advance(&mut self, mut held: Box<Held>, world: &mut World<'_>) -> Flow {
         match held.ready(&self.policy, world, &mut self.journal) {
             held::Ready::Waiting => {
-                self.phase = Phase::Held(held);
-                Flow::Hold
-            }
-            held::Ready::Fetch(issuer) => {
-                self.effects.push_back(Effect::FetchKeys(issuer));
                 self.phase = Phase::Held(held);
                 Flow::Hold
             }
