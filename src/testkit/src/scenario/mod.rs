@@ -5,12 +5,14 @@
 //! Every driver reduces a run to an [`Outcome`], and [`Expect::check`] compares.
 
 mod bytes;
+mod load;
 mod model;
 pub mod native;
 mod outcome;
 mod token;
 
 pub use bytes::unescape;
+pub use load::load;
 pub use model::{Body, Case, Expect, Request, Suite};
-pub use outcome::Outcome;
+pub use outcome::{Answer, Outcome};
 pub use token::{ISSUER, TokenSpec, jwks, mint};

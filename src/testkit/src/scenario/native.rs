@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{KeyRing, NoHost, Properties, TokenCache};
-use scopewarden_core::limits;
 use scopewarden_core::policy::Policy;
 use scopewarden_core::time::UnixMicros;
 use serde_json::Value;
 
-use super::{Case, Outcome, Suite, mint};
+use super::{Answer, Case, Outcome, Suite, mint};
 
 /// How a body is cut into chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +39,19 @@ impl Properties for Fixed<'_> {
 ///
 /// # Errors
 /// A sentence when the case itself is wrong: an unknown token, a bad escape.
-pub fn run(policy: &Arc<Policy>, suite: &Suite, case: &Case, chunking: Chunking, now: u64) -> Result<Outcome, String> {
+pub fn run(
+    policy: &Arc<Policy>,
+    suite: &Suite,
+    case: &Case,
+    chunking: Chunking,
+    now: u64,
+) -> Result<Outcome, String> {
     let token = case.token(suite, now)?;
     let head = case.request.head(token.as_deref())?;
     let body = case.request.body()?;
     let trailers = !case.request.trailers.is_empty();
     let mut keys = KeyRing::new(&policy.identity.issuers);
-    let mut tokens = TokenCache::new(limits::TOKEN_CACHE_ENTRIES);
+    let mut tokens = TokenCache::default();
     let properties = Fixed(&case.request.properties);
     let mut world = World {
         now: UnixMicros(now.saturating_mul(1_000_000)),
@@ -55,8 +60,13 @@ pub fn run(policy: &Arc<Policy>, suite: &Suite, case: &Case, chunking: Chunking,
         signatures: &NoHost,
         properties: &properties,
     };
-    let mut run = Run { exchange: Exchange::new(Arc::clone(policy), "record".into()), outcome: Outcome::default(), removed: Vec::new() };
-    let mut flow = run.step(Input::RequestHead { head, end: body.is_none() && !trailers }, &mut world);
+    let mut run = Run {
+        exchange: Exchange::new(Arc::clone(policy), "record".into()),
+        outcome: Outcome::default(),
+        removed: Vec::new(),
+    };
+    let mut flow =
+        run.step(Input::RequestHead { head, end: body.is_none() && !trailers }, &mut world);
     if let Some(body) = &body {
         for (received, end) in cuts(body.len(), chunking, trailers) {
             if flow == Flow::Hold && run.outcome.refusal.is_none() {
@@ -66,10 +76,13 @@ pub fn run(policy: &Arc<Policy>, suite: &Suite, case: &Case, chunking: Chunking,
         }
     }
     if trailers && run.outcome.refusal.is_none() {
-        flow = run.step(Input::RequestTrailers { whole: body.as_deref().unwrap_or_default() }, &mut world);
+        flow = run.step(
+            Input::RequestTrailers { whole: body.as_deref().unwrap_or_default() },
+            &mut world,
+        );
     }
     run.outcome.forwarded = flow == Flow::Continue;
-    let status = run.outcome.refusal.as_ref().map_or(200, |(status, ..)| *status);
+    let status = run.outcome.refusal.as_ref().map_or(200, |answer| answer.status);
     let _ = run.step(Input::Closed { status: Some(status) }, &mut world);
     run.removed.sort_unstable();
     run.outcome.removed = Some(run.removed);
@@ -90,9 +103,11 @@ impl Run {
                 Effect::RemoveRequestHeader(name) => self.removed.push(name.to_owned()),
                 Effect::Refuse(r) => {
                     let headers = r.headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-                    self.outcome.refusal = Some((r.status, headers, r.body));
+                    self.outcome.refusal = Some(Answer { status: r.status, headers, body: r.body });
                 }
-                Effect::Record(line) => self.outcome.record = serde_json::from_str(&line).unwrap_or(Value::Null),
+                Effect::Record(line) => {
+                    self.outcome.record = serde_json::from_str(&line).unwrap_or(Value::Null)
+                }
                 Effect::DropRequestTrailers | Effect::Decided(_) => {}
             }
         }
@@ -106,7 +121,8 @@ fn cuts(length: usize, chunking: Chunking, trailers: bool) -> Vec<(usize, bool)>
         Chunking::Whole => vec![(length, true)],
         Chunking::ThenEnd => vec![(length, false), (length, true)],
         Chunking::Every(step) => {
-            let mut cuts: Vec<_> = (0..length).step_by(step.max(1)).skip(1).map(|n| (n, false)).collect();
+            let mut cuts: Vec<_> =
+                (0..length).step_by(step.max(1)).skip(1).map(|n| (n, false)).collect();
             cuts.push((length, true));
             cuts
         }
@@ -124,7 +140,10 @@ impl Case {
     /// A sentence when the suite has no token of that name.
     pub fn token(&self, suite: &Suite, now: u64) -> Result<Option<String>, String> {
         let Some(name) = &self.request.token else { return Ok(None) };
-        let spec = suite.tokens.get(name).ok_or_else(|| format!("case `{}`: the suite has no token `{name}`", self.name))?;
+        let spec = suite
+            .tokens
+            .get(name)
+            .ok_or_else(|| format!("case `{}`: the suite has no token `{name}`", self.name))?;
         let now = i64::try_from(now).map_err(|_| "the time is out of range".to_owned())?;
         Ok(Some(mint(spec, now)))
     }

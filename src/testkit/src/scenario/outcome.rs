@@ -9,12 +9,23 @@ use super::model::Expect;
 pub struct Outcome {
     /// Whether the request went on to the upstream.
     pub forwarded: bool,
-    /// The refusal: status, header fields, body.
-    pub refusal: Option<(u16, Vec<(String, String)>, Vec<u8>)>,
+    /// The refusal, when there was one.
+    pub refusal: Option<Answer>,
     /// Request headers that were taken off, when the driver can see it.
     pub removed: Option<Vec<String>>,
     /// The decision record.
     pub record: Value,
+}
+
+/// An answer that the caller gets.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Expect {
@@ -42,7 +53,7 @@ impl Expect {
         if let (Some(wanted), Some(removed)) = (&self.removed, &outcome.removed) {
             compare("removed", &Value::from(wanted.clone()), &Value::from(removed.clone()));
         }
-        if let Some((status, headers, body)) = &outcome.refusal {
+        if let Some(Answer { status, headers, body }) = &outcome.refusal {
             if let Some(wanted) = self.status {
                 compare("status", &Value::from(wanted), &Value::from(*status));
             }

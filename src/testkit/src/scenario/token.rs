@@ -42,7 +42,9 @@ pub fn mint(spec: &TokenSpec, now: i64) -> String {
         "iss": ISSUER, "aud": "scopewarden", "sub": "alice", "iat": now, "exp": now.saturating_add(3600),
     });
     let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "scenario"});
-    let part = |defaults: Value, over: &Map<String, Value>| URL_SAFE_NO_PAD.encode(merge(defaults, over, now).to_string());
+    let part = |defaults: Value, over: &Map<String, Value>| {
+        URL_SAFE_NO_PAD.encode(merge(defaults, over, now).to_string())
+    };
     let signed = format!("{}.{}", part(header, &spec.header), part(claims, &spec.claims));
     let seed = if spec.forged { STRANGER } else { SEED };
     let signature = key_pair(seed).sk.sign(&signed, None);
@@ -58,7 +60,9 @@ fn merge(defaults: Value, over: &Map<String, Value>, now: i64) -> Value {
     for (name, value) in over {
         match value {
             Value::Null => merged.remove(name),
-            Value::String(text) => merged.insert(name.clone(), time(text, now).unwrap_or_else(|| value.clone())),
+            Value::String(text) => {
+                merged.insert(name.clone(), time(text, now).unwrap_or_else(|| value.clone()))
+            }
             _ => merged.insert(name.clone(), value.clone()),
         };
     }
