@@ -40,7 +40,7 @@ e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok ## real Envoy, real cli
 	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
 
 e2e-studio: wasm $(VENV)/e2e/.ok $(VENV)/studio/.ok ## a real AutoGen Studio behind the filter (slow: 400 MB to install)
-	$(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini -o addopts="-ra --strict-markers" tests/e2e/studio $(PYTEST)
+	$(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e/studio $(PYTEST)
 
 e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-end tests on the oldest and the newest Envoy
 	.ci/matrix 1.36.4 1.40.0

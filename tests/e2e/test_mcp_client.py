@@ -98,6 +98,7 @@ def test_may_not_connect(envoy, issuer):
         ('{"jsonrpc":"2.0","id":1,"method":"ping"}'.encode("utf-16"), "json_not_utf8", None),
         (b"{", "json_malformed", None),
     ],
+    ids=["batch", "unknown method", "duplicate key", "escaped duplicate key", "utf-16", "cut"],
 )
 def test_hostile_bodies(envoy, issuer, tool_server, body, reason, code):
     before = len(tool_server.calls)
