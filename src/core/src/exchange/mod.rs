@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::decide::{Decision, Denial, Judgement};
 use crate::http::RequestHead;
-use crate::identity::{HostSignatures, KeyRing, Properties, TokenCache};
+use crate::identity::{HostSignatures, KeyRing, Principal, Properties, TokenCache};
 use crate::operation::Tier;
 use crate::policy::{Mode, Policy};
 use crate::reason::Reason;
@@ -152,6 +152,11 @@ impl Exchange {
     /// Whether the request is held until keys have been fetched.
     pub fn waits_for_keys(&self) -> bool {
         matches!(&self.phase, Phase::Held(held) if held.waits_for_keys())
+    }
+
+    /// The caller, once proven.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.journal.principal.as_deref()
     }
 
     /// Takes one input.
