@@ -17,6 +17,7 @@ mod bearer;
 mod cache;
 mod claims;
 mod config;
+mod diagnose;
 mod error;
 mod host;
 mod jwks;
@@ -37,6 +38,7 @@ pub use config::{
     ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_MAX_LIFETIME_MS, DEFAULT_REFRESH_MS, Issuer,
     JwtAuthn, KeySource, Mtls, RemoteKeys, TokenTypes,
 };
+pub use diagnose::{Finding, diagnose};
 pub use error::TokenError;
 pub use host::{HostSignatures, NoHost};
 pub use jwks::{Dropped, KeySet, NoKey};
@@ -46,3 +48,6 @@ pub use key::PublicKey;
 pub use keyring::{Fetch, FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
 pub use principal::{Actor, Principal, Proof};
 pub use sources::{Properties, from_jwt_authn, from_mtls};
+
+#[cfg(test)]
+mod tests;

@@ -35,15 +35,46 @@ fn is_power(x: u32, p: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+#[expect(clippy::arithmetic_side_effects, reason = "on constants")]
+pub(super) mod tests {
     use super::*;
+
+    /// A modulus of 2048 bits or more that carries the fingerprint: a multiple of all the primes,
+    /// plus 65537.
+    pub(in super::super) fn fingerprinted() -> Vec<u8> {
+        let mut product: Vec<u8> = vec![1];
+        for p in PRIMES {
+            let mut carry = 0;
+            for digit in product.iter_mut().rev() {
+                carry += u32::from(*digit) * p;
+                *digit = (carry & 0xff) as u8;
+                carry >>= 8;
+            }
+            while carry > 0 {
+                product.insert(0, (carry & 0xff) as u8);
+                carry >>= 8;
+            }
+        }
+        product.resize(255, 0);
+        product.insert(0, 0);
+        let len = product.len();
+        product[len - 1] = 1;
+        product[len - 3] = 1;
+        product
+    }
 
     #[test]
     fn powers_of_the_generator_are_found() {
-        let one = [1];
-        assert!(is_vulnerable(&one));
+        assert!(is_vulnerable(&fingerprinted()));
+        assert!(is_vulnerable(&[1]));
         assert!(is_vulnerable(&65_537u32.to_be_bytes()));
-        // Not a power of 65537 modulo 11 (65537 = -1 modulo 11).
+    }
+
+    #[test]
+    fn other_numbers_are_not() {
+        // 65537 is -1 modulo 11, so 2 is no power of it.
         assert!(!is_vulnerable(&[2]));
+        let found = (0..10_000u32).filter(|n| is_vulnerable(&(n * 2 + 1).to_be_bytes())).count();
+        assert_eq!(found, 1, "only 1 itself below 65537");
     }
 }
