@@ -15,4 +15,13 @@ macro_rules! packs {
     };
 }
 
-packs!["mcp", "autogen-grpc"];
+packs![
+    "openai",
+    "autogen-studio",
+    "autogen-studio-ui",
+    "autogen-serve",
+    "mcp",
+    "a2a",
+    "agent-framework",
+    "autogen-grpc",
+];

@@ -12,6 +12,8 @@
 //! RPC     <response>          respond        write   mcp:connect
 //! ```
 //!
+//! A line that starts with a space continues the one before it.
+//!
 //! - **VERB**: `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`, `WS` (a `GET` that upgrades to
 //!   a WebSocket) or `RPC`.
 //! - **TARGET**: a [`Template`] relative to where the pack is mounted; for `RPC` a JSON-RPC method, or
@@ -25,7 +27,8 @@
 //!     every element), `model={deployment}` from the path, `model=?model` from the query.
 //!   - `when=POINTER` or `when=POINTER:VALUE`: a *variant* of the entry with the same verb and target
 //!     above it, taken when the body has a value other than `null` there (a string equal to VALUE, if one
-//!     is given). Its caller needs the scopes of both. All variants of one target share one id. Facts that the variant does not name are the entry's.
+//!     is given). Its caller needs the scopes of both. `when` may be repeated: any of
+//!     them suffices. All variants of one target share one id. Facts that the variant does not name are the entry's.
 //!   - `over=ID`: reviewed: this entry is found before that one where both match, although tier or scope
 //!     differ, and that is meant.
 
@@ -263,5 +266,7 @@ fact_names! {
     Uri = "uri";
 }
 
+#[cfg(test)]
+mod catalogue_tests;
 #[cfg(test)]
 mod tests;

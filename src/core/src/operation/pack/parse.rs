@@ -7,16 +7,21 @@ use super::{
 
 pub(super) fn parse(text: &str) -> Result<Pack, Vec<PackError>> {
     let mut reader = Reader::default();
+    // The words of one entry or directive, and the line it starts on.
+    let mut words: Vec<&str> = Vec::new();
+    let mut start = 0;
     for (n, line) in text.lines().enumerate() {
-        let number = n.saturating_add(1);
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        if let Err(message) = reader.line(number, line) {
-            reader.errors.push(PackError { line: number, message });
+        if !line.starts_with([' ', '\t']) {
+            reader.take(start, &words);
+            words.clear();
+            start = n.saturating_add(1);
         }
+        words.extend(line.split_ascii_whitespace());
     }
+    reader.take(start, &words);
     reader.finish()
 }
 
@@ -48,46 +53,52 @@ struct Reader {
 }
 
 impl Reader {
-    fn line(&mut self, number: usize, line: &str) -> Result<(), String> {
-        let mut words = line.split_ascii_whitespace();
-        let first = words.next().unwrap_or_default();
-        if let Some(directive) = first.strip_prefix('@') {
-            return self.directive(directive, &words.collect::<Vec<_>>());
-        }
-        let mut column = |what: &str| {
-            words.next().ok_or_else(|| {
-                format!("no {what}; a line is `VERB TARGET ID TIER SCOPE` and then attributes")
-            })
+    fn take(&mut self, line: usize, words: &[&str]) {
+        let outcome = match words {
+            [] => return,
+            [first, rest @ ..] => match first.strip_prefix('@') {
+                Some(directive) => self.directive(directive, rest),
+                None => self.entry(line, words),
+            },
         };
-        let target = target(first, column("target")?)?;
-        let id = column("id")?;
+        if let Err(message) = outcome {
+            self.errors.push(PackError { line, message });
+        }
+    }
+
+    fn entry(&mut self, line: usize, words: &[&str]) -> Result<(), String> {
+        let &[verb, path, id, tier, scope, ref attributes @ ..] = words else {
+            return Err("a line is `VERB TARGET ID TIER SCOPE` and then attributes".to_owned());
+        };
+        let target = target(verb, path)?;
         if !is_id(id) {
             return Err(format!("`{id}` is not an id; write it like `models.delete`"));
         }
-        let tier = column("tier")?;
         let tier = Tier::parse(tier).ok_or_else(|| format!("unknown tier `{tier}`"))?;
-        let access = match column("scope")? {
+        let access = match scope {
             "public" => Access::Public,
-            scope if is_scope_token(scope) => Access::Scope(scope.to_owned()),
-            scope => return Err(format!("`{scope}` is not a scope")),
+            _ if is_scope_token(scope) => Access::Scope(scope.to_owned()),
+            _ => return Err(format!("`{scope}` is not a scope")),
         };
-        let mut entry = Entry {
-            body: BodyKind::None,
-            facts: Vec::new(),
+        let attributes = Attributes::read(&target, attributes)?;
+        let entry = Entry {
+            body: attributes.body(&target, id)?,
+            facts: attributes.facts,
             when: None,
-            over: Vec::new(),
+            over: attributes.over,
             target,
             id: id.to_owned(),
             tier,
             access,
-            line: number,
+            line,
         };
-        let mut body = None;
-        for word in words {
-            attribute(&mut entry, &mut body, word)?;
+        if attributes.when.is_empty() {
+            return self.add(entry);
         }
-        settle_body(&mut entry, body)?;
-        self.add(entry)
+        for condition in attributes.when {
+            self.add(Entry { when: Some(condition), ..entry.clone() })?;
+        }
+        Ok(())
     }
 
     fn directive(&mut self, directive: &str, words: &[&str]) -> Result<(), String> {
@@ -238,38 +249,70 @@ fn same_target(a: &Target, b: &Target) -> bool {
     }
 }
 
-/// Reads one `name=value`.
-fn attribute(entry: &mut Entry, body: &mut Option<BodyKind>, word: &str) -> Result<(), String> {
-    let Some((name, value)) = word.split_once('=') else {
-        return Err(format!("`{word}` is not an attribute; write `name=value`"));
-    };
-    match name {
-        "body" if body.is_none() => {
-            *body = Some(BodyKind::parse(value).ok_or_else(|| {
-                format!("unknown body `{value}`; use `json`, `multipart`, `opaque` or `none`")
-            })?);
-        }
-        "when" if entry.when.is_none() => {
-            let (pointer, equals) = match value.split_once(':') {
-                Some((pointer, equals)) => (pointer, Some(equals.to_owned())),
-                None => (value, None),
+/// What follows the five columns.
+#[derive(Default)]
+struct Attributes {
+    written_body: Option<BodyKind>,
+    facts: Vec<Fact>,
+    when: Vec<Condition>,
+    over: Vec<String>,
+}
+
+impl Attributes {
+    fn read(target: &Target, words: &[&str]) -> Result<Self, String> {
+        let mut attributes = Self::default();
+        for word in words {
+            let Some((name, value)) = word.split_once('=') else {
+                return Err(format!("`{word}` is not an attribute; write `name=value`"));
             };
-            entry.when = Some(Condition { pointer: Pointer::parse(pointer)?, equals });
+            attributes.set(target, name, value)?;
         }
-        "over" => entry.over.push(value.to_owned()),
-        "body" | "when" => return Err(format!("`{name}` is given twice")),
-        _ => {
-            let Some(fact) = FactName::parse(name) else {
-                return Err(format!("unknown attribute `{name}`"));
-            };
-            if entry.facts.iter().any(|f| f.name == fact) {
-                return Err(format!("`{name}` is given twice"));
+        Ok(attributes)
+    }
+
+    fn set(&mut self, target: &Target, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "body" if self.written_body.is_none() => {
+                self.written_body = Some(BodyKind::parse(value).ok_or_else(|| {
+                    format!("unknown body `{value}`; use `json`, `multipart`, `opaque` or `none`")
+                })?);
             }
-            let source = source(&entry.target, value)?;
-            entry.facts.push(Fact { name: fact, source });
+            "when" => {
+                let (pointer, equals) = match value.split_once(':') {
+                    Some((pointer, equals)) => (pointer, Some(equals.to_owned())),
+                    None => (value, None),
+                };
+                self.when.push(Condition { pointer: Pointer::parse(pointer)?, equals });
+            }
+            "over" => self.over.push(value.to_owned()),
+            _ => {
+                let fact = FactName::parse(name);
+                if name == "body" || self.facts.iter().any(|f| Some(f.name) == fact) {
+                    return Err(format!("`{name}` is given twice"));
+                }
+                let name = fact.ok_or_else(|| format!("unknown attribute `{name}`"))?;
+                self.facts.push(Fact { name, source: source(target, value)? });
+            }
+        }
+        Ok(())
+    }
+
+    fn body(&self, target: &Target, id: &str) -> Result<BodyKind, String> {
+        let reads = !self.when.is_empty()
+            || self.facts.iter().any(|fact| matches!(fact.source, Source::Body(_)));
+        let json = reads || !matches!(target, Target::Http(..));
+        match (self.written_body, target) {
+            (Some(body), _) if json && body != BodyKind::Json => {
+                Err(format!("`{id}` reads its body, which therefore is `json`"))
+            }
+            (Some(body), _) => Ok(body),
+            (None, _) if json => Ok(BodyKind::Json),
+            (None, Target::Http(Method::Post | Method::Put | Method::Patch, _)) => {
+                Ok(BodyKind::Opaque)
+            }
+            (None, _) => Ok(BodyKind::None),
         }
     }
-    Ok(())
 }
 
 fn source(target: &Target, value: &str) -> Result<Source, String> {
@@ -286,24 +329,6 @@ fn source(target: &Target, value: &str) -> Result<Source, String> {
         Some(name) => Ok(Source::Query(name.to_owned())),
         None => Pointer::parse(value).map(Source::Body),
     }
-}
-
-/// Settles the body of an entry once all its attributes are known.
-fn settle_body(entry: &mut Entry, written: Option<BodyKind>) -> Result<(), String> {
-    let reads_body =
-        entry.when.is_some() || entry.facts.iter().any(|f| matches!(f.source, Source::Body(_)));
-    let rpc = !matches!(entry.target, Target::Http(..));
-    if (reads_body || rpc) && written.is_some_and(|body| body != BodyKind::Json) {
-        return Err(format!("`{}` reads its body, which therefore is `json`", entry.id));
-    }
-    let sends = matches!(entry.target, Target::Http(Method::Post | Method::Put | Method::Patch, _));
-    entry.body = match written {
-        Some(body) => body,
-        None if reads_body || rpc => BodyKind::Json,
-        None if sends => BodyKind::Opaque,
-        None => BodyKind::None,
-    };
-    Ok(())
 }
 
 /// Gives a variant the facts of the entry it is a variant of, unless it has its own.
