@@ -9,9 +9,10 @@
 //!
 //! The guest is not trusted. Every pointer it passes is checked, its memory, stack and time are
 //! limited, what it can make the host keep is capped, and its end ends its [`Vm`] and nothing
-//! else.
+//! else. [`drive`] is an embedder for tests, which behaves as Envoy does around one filter.
 
 mod abi;
+pub mod drive;
 mod engine;
 mod error;
 mod exports;

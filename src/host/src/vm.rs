@@ -86,6 +86,12 @@ impl<H: Host> Vm<H> {
         self.store.data().contexts.contains_key(&cx)
     }
 
+    /// How many live streams a root has.
+    pub fn streams_of(&self, root: ContextId) -> usize {
+        let contexts = self.store.data().contexts.iter();
+        contexts.filter(|(cx, parent)| **parent == root && **cx != root).count()
+    }
+
     /// The root context that owns a call without an answer.
     pub fn call_owner(&self, token: u32) -> Option<ContextId> {
         self.store.data().calls.get(&token).copied()
