@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails the test")]
 
 mod common;
+mod drive;
+mod drive_flow;
+mod drive_world;
 mod faults;
 mod load;
 mod stream;
