@@ -180,6 +180,7 @@ pub fn fact<'a>(call: &'a Call<'_>, name: &str) -> Option<FactValue<'a>> {
         FactSource::Path(parameter) => {
             call.params.iter().find(|(n, _)| n == parameter).map(|(_, v)| FactValue::Path(v))
         }
+        FactSource::Query(parameter) => call.query.ok()?.one(parameter).ok()?.map(FactValue::Path),
     }
 }
 
@@ -188,7 +189,7 @@ pub fn fact<'a>(call: &'a Call<'_>, name: &str) -> Option<FactValue<'a>> {
 pub enum FactValue<'a> {
     /// From the JSON body.
     Body(&'a Fact),
-    /// From the path.
+    /// From the path or the query.
     Path(&'a str),
 }
 

@@ -50,7 +50,7 @@ pub(super) fn judge(
         Endpoint::JsonRpc { methods, response, .. } => match envelope {
             Some(Envelope::Request { method, .. } | Envelope::Notification { method }) => {
                 journal.rpc_method(method);
-                methods.get(method).copied().ok_or(())
+                methods.get(method).map(|m| pick(m.base, &m.variants, facts)).ok_or(())
             }
             Some(Envelope::Response) => response.ok_or(()),
             None => Err(()),

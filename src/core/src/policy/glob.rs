@@ -30,6 +30,32 @@ impl Glob {
         rest.ends_with(last)
     }
 
+    /// Whether some text matches both.
+    pub fn meets(&self, other: &Self) -> bool {
+        let other: Vec<char> = other.text.chars().collect();
+        // For every end of `other`: whether what is read of `self` so far and that end meet.
+        let mut row = vec![false; other.len().saturating_add(1)];
+        let stars = other.iter().take_while(|c| **c == '*').count();
+        row.iter_mut().take(stars.saturating_add(1)).for_each(|cell| *cell = true);
+        for a in self.text.chars() {
+            let mut diagonal = row.first().copied().unwrap_or(false);
+            let mut left = diagonal && a == '*';
+            if let Some(first) = row.first_mut() {
+                *first = left;
+            }
+            for (cell, b) in row.iter_mut().skip(1).zip(&other) {
+                let above = *cell;
+                *cell = match (a, *b) {
+                    ('*', _) | (_, '*') => above || left,
+                    _ => diagonal && a == *b,
+                };
+                diagonal = above;
+                left = *cell;
+            }
+        }
+        row.last().copied().unwrap_or(false)
+    }
+
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -50,6 +76,28 @@ impl fmt::Display for Glob {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn globs_meet_when_a_text_matches_both() {
+        for (a, b, expected) in [
+            ("get_*", "get_issue", true),
+            ("get_*", "*_issue", true),
+            ("get_*", "list_*", false),
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a*c", "ab*", true),
+            ("a*c", "*d", false),
+            ("*a*", "*b*", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(Glob::new(a).meets(&Glob::new(b)), expected, "{a} {b}");
+            assert_eq!(Glob::new(b).meets(&Glob::new(a)), expected, "{b} {a}");
+        }
+    }
 
     #[test]
     fn globs() {

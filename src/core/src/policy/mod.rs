@@ -8,13 +8,16 @@
 //! templates merged into one matcher, body pointers into one plan per endpoint.
 
 mod glob;
+mod hash;
 mod plan;
+mod read;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use glob::Glob;
 pub use plan::{Plan, PointerId};
+pub use read::CODES;
 pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
 use crate::identity::{Issuer, JwtAuthn, Mtls};
@@ -138,6 +141,8 @@ pub enum FactSource {
     Body(PointerId),
     /// In the path, by the template's parameter name.
     Path(String),
+    /// In the query, by the parameter's name.
+    Query(String),
 }
 
 /// What a second person has to say.
@@ -169,13 +174,22 @@ pub enum Endpoint {
     JsonRpc {
         /// The surface whose dialect refusals speak.
         surface: SurfaceId,
-        /// Method name to operation.
-        methods: BTreeMap<String, OperationId>,
+        /// By method name.
+        methods: BTreeMap<String, RpcMethod>,
         /// The operation of a response object posted by the client.
         response: Option<OperationId>,
         /// What to read from the body.
         plan: Plan,
     },
+}
+
+/// What a JSON-RPC method leads to.
+#[derive(Debug)]
+pub struct RpcMethod {
+    /// The operation when no variant applies.
+    pub base: OperationId,
+    /// Variants, in pack order; the first that applies is taken.
+    pub variants: Vec<Variant>,
 }
 
 /// An operation that the body decides.

@@ -24,7 +24,7 @@ pub struct Rule {
 }
 
 /// A scope and the names it admits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ScopedGlobs {
     /// The scope.
     pub scope: String,

@@ -1,0 +1,304 @@
+//! `rules`: what narrows the operations, or names their scope.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Binding, Mode, OperationId, PointerId, Rule, RuleId};
+use super::catalogue::{Catalogue, Draft};
+use super::claims::Claims;
+use super::codes;
+use super::fields::{Field, Object};
+use super::identity::Sources;
+use super::parts::{self, Parts};
+use super::select::select;
+use super::{MODES, kinds, scope};
+use crate::diag::{Diagnostics, Path};
+use crate::operation::{BodyKind, FactName, Protocol};
+
+/// A rule whose operations are known.
+struct Named<'n> {
+    object: Object<'n>,
+    id: String,
+    mode: Mode,
+    operations: BTreeSet<OperationId>,
+}
+
+/// Reads `rules`, changing the catalogue's operations.
+pub(super) fn read(
+    policy: &Object<'_>,
+    sources: &Sources,
+    claims: &mut Claims,
+    catalogue: &mut Catalogue,
+    out: &mut Diagnostics,
+) -> Vec<Rule> {
+    let mut named = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
+    for field in policy.get("rules").map(|f| f.list(out)).unwrap_or_default() {
+        if let Some(rule) = name(&field, &mut ids, catalogue, out) {
+            named.push(rule);
+        }
+    }
+    // Whether an operation is public decides what a rule can ask, so scopes come first.
+    replace_scopes(&named, catalogue, out);
+    let mut rules = Vec::new();
+    for rule in named {
+        compile(rule, sources, claims, catalogue, &mut rules, out);
+    }
+    rules
+}
+
+fn name<'n>(
+    field: &Field<'n>,
+    ids: &mut Vec<String>,
+    catalogue: &Catalogue,
+    out: &mut Diagnostics,
+) -> Option<Named<'n>> {
+    let object = field.object(&kinds::RULE, out)?;
+    let id = match object.get("id") {
+        Some(field) => {
+            let id = field.text(out)?.to_owned();
+            if ids.contains(&id) {
+                out.error(
+                    codes::DUPLICATE,
+                    field.path(),
+                    format!("another rule has the id `{id}`"),
+                );
+            }
+            id
+        }
+        None => field.path().to_string(),
+    };
+    ids.push(id.clone());
+    let mode = object.get("mode").map_or(Some(Mode::Enforce), |f| f.choice(&MODES, out));
+    if mode == Some(Mode::Shadow)
+        && let Some(field) = object.get("mode")
+    {
+        out.warning(
+            codes::SHADOW,
+            field.path(),
+            "this rule records what it would refuse, and refuses nothing",
+        )
+        .help("remove `mode: shadow` once the records show what you expect");
+    }
+    let on = object.need("on", out)?;
+    let operations = select(&on, object.get("server").as_ref(), catalogue, out);
+    let says =
+        ["scope", "require", "models", "tools", "arguments", "bind", "headers", "query", "body"];
+    if says.iter().all(|key| object.get(key).is_none()) {
+        out.error(codes::EMPTY, field.path(), "this rule asks for nothing")
+            .help("add `require`, `models`, `tools`, `arguments`, `bind`, `headers`, `query`, `body` or `scope`");
+    }
+    Some(Named { object, id, mode: mode?, operations })
+}
+
+/// Applies every `scope`, which takes the place of the pack's.
+fn replace_scopes(rules: &[Named<'_>], catalogue: &mut Catalogue, out: &mut Diagnostics) {
+    let mut replaced: BTreeMap<OperationId, (String, Path)> = BTreeMap::new();
+    for rule in rules {
+        let Some(field) = rule.object.get("scope") else { continue };
+        let Some(scope) = scope::read(&field, out) else { continue };
+        if rule.mode == Mode::Shadow {
+            out.error(
+                codes::CONFLICT,
+                field.path(),
+                "a shadow rule cannot name the scope of an operation",
+            )
+            .help("use `require`, which a shadow rule only records");
+            continue;
+        }
+        let mut told = false;
+        for id in &rule.operations {
+            let Some(draft) = catalogue.operations.get_mut(*id) else { continue };
+            match replaced.get(id) {
+                Some((other, place)) if other != scope && !told => {
+                    let operation = &draft.operation.id;
+                    out.error(
+                        codes::CONFLICT,
+                        field.path(),
+                        format!("`{operation}` has the scope `{other}` by `{place}` already"),
+                    )
+                    .help("name the scope of an operation once; add further ones with `require`");
+                    told = true;
+                }
+                _ => {
+                    draft.scope = Some(scope.to_owned());
+                    replaced.insert(*id, (scope.to_owned(), field.path().clone()));
+                }
+            }
+        }
+    }
+}
+
+/// Compiles the parts of a rule and attaches it to its operations and their variants.
+fn compile(
+    named: Named<'_>,
+    sources: &Sources,
+    claims: &mut Claims,
+    catalogue: &mut Catalogue,
+    rules: &mut Vec<Rule>,
+    out: &mut Diagnostics,
+) {
+    let operations: BTreeSet<OperationId> =
+        named.operations.iter().flat_map(|id| catalogue.family(*id)).collect();
+    let object = &named.object;
+    let parts = Parts::read(object, out);
+    let bind = object.get("bind").map(|f| (claims.bindings(&f, sources, out), f));
+    check_operations(object, &operations, catalogue, out);
+    if let Some((_, field)) = &bind {
+        read_bodies(field, &operations, catalogue, out);
+    }
+    let bindings = bind.map(|(bindings, _)| bindings).unwrap_or_default();
+    if parts.is_empty() && bindings.is_empty() {
+        return;
+    }
+    // What a rule reads depends on the operation: where its arguments are, whether its body is JSON.
+    let mut compiled: BTreeMap<(Option<PointerId>, bool), RuleId> = BTreeMap::new();
+    for id in operations {
+        let Some(draft) = catalogue.operations.get(id) else { continue };
+        let arguments = parts::arguments_of(draft);
+        let json = reads_json(draft);
+        let rule = *compiled.entry((arguments, json)).or_insert_with(|| {
+            rules.push(Rule {
+                id: named.id.clone(),
+                mode: named.mode,
+                require: parts.require.clone(),
+                models: parts.models.clone(),
+                tools: parts.tools.clone(),
+                arguments: parts.arguments(arguments, &mut catalogue.pointers),
+                bindings: bindings
+                    .iter()
+                    .map(|(parameter, claim)| Binding {
+                        parameter: parameter.clone(),
+                        body: if json { catalogue.pointers.member(parameter) } else { None },
+                        claim: claim.clone(),
+                        required: true,
+                    })
+                    .collect(),
+                conditions: parts.conditions(&mut catalogue.pointers),
+            });
+            rules.len().saturating_sub(1)
+        });
+        if let Some(draft) = catalogue.operations.get_mut(id) {
+            draft.operation.rules.push(rule);
+        }
+    }
+}
+
+/// Whether a bound parameter can be looked for in the body's top level.
+fn reads_json(draft: &Draft) -> bool {
+    draft.operation.body == BodyKind::Json && !draft.rpc
+}
+
+/// What a part of a rule needs of every operation that it is about.
+struct Need {
+    key: &'static str,
+    holds: fn(&Draft) -> bool,
+    lacks: &'static str,
+    help: &'static str,
+}
+
+const NEEDS: [Need; 8] = [
+    Need {
+        key: "models",
+        holds: |draft| draft.fact(FactName::Model).is_some(),
+        lacks: "names no model",
+        help: "list operations that have one, such as `openai.chat.completions.create`",
+    },
+    Need {
+        key: "tools",
+        holds: |draft| draft.fact(FactName::Tool).is_some(),
+        lacks: "calls no tool",
+        help: "list operations that do, such as `mcp.tools.call`",
+    },
+    Need {
+        key: "arguments",
+        holds: |draft| parts::arguments_of(draft).is_some() && draft.fact(FactName::Tool).is_some(),
+        lacks: "has no tool arguments",
+        help: "list operations that do, such as `mcp.tools.call`",
+    },
+    Need {
+        key: "body",
+        holds: |draft| draft.operation.body == BodyKind::Json,
+        lacks: "has no JSON body",
+        help: "list operations that have one, or set `body: json` for your own",
+    },
+    needs_caller("require"),
+    needs_caller("models"),
+    needs_caller("tools"),
+    needs_caller("bind"),
+];
+
+const fn needs_caller(key: &'static str) -> Need {
+    Need {
+        key,
+        holds: |draft| draft.scope.is_some() || draft.base.is_some(),
+        lacks: "is public and has no caller",
+        help: "give it a scope with `scope`, or take it out of `on`",
+    }
+}
+
+/// Reports the parts that would refuse every call of some operation.
+fn check_operations(
+    object: &Object<'_>,
+    operations: &BTreeSet<OperationId>,
+    catalogue: &Catalogue,
+    out: &mut Diagnostics,
+) {
+    for Need { key, holds, lacks, help } in NEEDS {
+        let Some(field) = object.get(key) else { continue };
+        let lacking = operations.iter().filter_map(|id| catalogue.operations.get(*id));
+        let lacking: BTreeSet<&str> = lacking
+            .filter(|draft| !holds(draft))
+            .map(|draft| draft.operation.id.as_str())
+            .collect();
+        if let Some(subject) = subject(&lacking) {
+            out.error(
+                codes::NEVER_MATCHES,
+                field.path(),
+                format!("{subject} {lacks}, so `{key}` would refuse every call"),
+            )
+            .help(help);
+        }
+    }
+}
+
+/// `` `a` ``, or `` `a` (and 3 more) ``.
+fn subject<S: AsRef<str> + Ord>(ids: &BTreeSet<S>) -> Option<String> {
+    let first = ids.first()?.as_ref();
+    Some(match ids.len() {
+        1 => format!("`{first}`"),
+        n => format!("`{first}` (and {} more)", n.saturating_sub(1)),
+    })
+}
+
+/// A bound parameter is looked for in the body, which therefore has to be JSON.
+fn read_bodies(
+    field: &Field<'_>,
+    operations: &BTreeSet<OperationId>,
+    catalogue: &mut Catalogue,
+    out: &mut Diagnostics,
+) {
+    let mut blind = BTreeSet::new();
+    for id in operations {
+        let Some(draft) = catalogue.operations.get_mut(*id) else { continue };
+        let surface = catalogue.surfaces.get(draft.operation.surface);
+        let binary = surface.is_some_and(|surface| surface.protocol == Protocol::Grpc);
+        match draft.operation.body {
+            BodyKind::Opaque if !binary => draft.operation.body = BodyKind::Json,
+            BodyKind::Opaque | BodyKind::Multipart => {
+                blind.insert(draft.operation.id.clone());
+            }
+            BodyKind::Json if draft.rpc => {
+                blind.insert(draft.operation.id.clone());
+            }
+            BodyKind::Json | BodyKind::None => {}
+        }
+    }
+    if let Some(subject) = subject(&blind) {
+        out.error(
+            codes::BODY_NOT_READ,
+            field.path(),
+            format!("a parameter in the body of {subject} would not be seen"),
+        )
+        .help("`bind` looks in the query and at the top level of JSON bodies; use `arguments` or `body` for JSON-RPC messages");
+    }
+}

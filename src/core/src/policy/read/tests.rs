@@ -1,0 +1,214 @@
+//! What a policy compiles to. Findings are tested by the fixtures, one file for each.
+
+use serde_json::{Value, json};
+
+use crate::identity::{Algorithm, KeySource};
+use crate::node::Node;
+use crate::operation::{BodyKind, Method, Tier, canonicalize};
+use crate::policy::{
+    Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy,
+};
+
+/// Compiles `sections` on top of an identity.
+fn compile(sections: Value) -> Policy {
+    let mut document = json!({
+        "policy": "test",
+        "identity": {"issuers": [{
+            "issuer": "https://idp.example/",
+            "audiences": ["agents"],
+            "groups_claim": "groups",
+            "jwks": {"cluster": "idp", "url": "https://idp.example/keys?v=1"},
+        }]},
+    });
+    document.as_object_mut().unwrap().extend(sections.as_object().unwrap().clone());
+    let node = Node::from_json(document.to_string().as_bytes()).unwrap();
+    match Policy::compile(&node) {
+        Ok((policy, _)) => policy,
+        Err(findings) => panic!("{findings:#?}"),
+    }
+}
+
+fn endpoint<'p>(policy: &'p Policy, method: Method, path: &str) -> &'p Endpoint {
+    let path = canonicalize(path.as_bytes()).unwrap();
+    let (id, _) = policy.matcher.find(method, &path).unwrap_or_else(|| panic!("{method} {path}"));
+    &policy.endpoints[*id]
+}
+
+fn operation<'p>(policy: &'p Policy, id: &str) -> &'p Operation {
+    policy.operations.iter().find(|o| o.id == id).unwrap_or_else(|| panic!("{id}"))
+}
+
+fn pointer(policy: &Policy, id: PointerId) -> String {
+    policy.pointers[id].to_string()
+}
+
+#[test]
+fn defaults_are_strict() {
+    let policy = compile(json!({"surfaces": [{"use": "mcp", "mount": "/mcp"}]}));
+    assert_eq!(policy.mode, Mode::Enforce);
+    assert!(!policy.forward_authorization);
+    assert_eq!(policy.max_body_bytes, 4 * 1024 * 1024);
+    assert_eq!(policy.identity.clock_skew_ms, 30_000);
+    let issuer = &policy.identity.issuers[0];
+    assert_eq!(issuer.scope_claim.as_str(), "scope");
+    assert!(issuer.algorithms.contains(Algorithm::Es256));
+    let KeySource::Remote(keys) = &issuer.keys else { panic!() };
+    assert_eq!((keys.refresh_ms, keys.timeout_ms), (300_000, 5000));
+    assert_eq!(
+        (keys.scheme.as_str(), keys.authority.as_str(), keys.path.as_str()),
+        ("https", "idp.example", "/keys?v=1")
+    );
+    assert!(!policy.surfaces[0].challenge);
+}
+
+#[test]
+fn roles_turn_groups_into_scopes() {
+    let policy = compile(json!({
+        "surfaces": [{"use": "mcp", "mount": "/mcp"}],
+        "roles": {
+            "user": {"groups": ["eng", "ops"], "scopes": ["mcp:tool:list"]},
+            "operator": {"groups": ["ops"], "scopes": ["mcp:tool:call", "mcp:tool:list"]},
+        },
+    }));
+    let scopes = |group: &str| policy.group_scopes[group].iter().cloned().collect::<Vec<_>>();
+    assert_eq!(scopes("eng"), ["mcp:tool:list"]);
+    assert_eq!(scopes("ops"), ["mcp:tool:call", "mcp:tool:list"]);
+}
+
+#[test]
+fn json_rpc_methods_share_one_endpoint_and_one_plan() {
+    let policy = compile(json!({
+        "surfaces": [{"use": "mcp", "mount": ["/mcp", "/tools"], "scope_prefix": "acme", "server": "github"}],
+        "rules": [{
+            "on": "mcp.tools.call",
+            "tools": {"acme:read": ["get_*"], "acme:write": ["create_issue"]},
+            "arguments": {"create_issue": {"/repo/name": ["acme-*", 7.0, true]}},
+        }],
+    }));
+    let Endpoint::JsonRpc { methods, response, plan, .. } =
+        endpoint(&policy, Method::Post, "/tools")
+    else {
+        panic!()
+    };
+    assert!(std::ptr::eq(
+        endpoint(&policy, Method::Post, "/mcp"),
+        endpoint(&policy, Method::Post, "/tools")
+    ));
+    let call = &policy.operations[methods["tools/call"].base];
+    assert_eq!(call.id, "mcp.tools.call");
+    assert_eq!(call.scopes.as_deref(), Some(&["acme:tool:call".to_owned()][..]));
+    assert_eq!(call.tier, Tier::Execute);
+    assert!(response.is_some());
+    assert!(!plan.is_empty());
+
+    let rule = &policy.rules[call.rules[0]];
+    assert_eq!(rule.id, "rules[0]");
+    let argument = &rule.arguments[0];
+    assert_eq!(pointer(&policy, argument.pointer), "/params/arguments/repo/name");
+    assert_eq!(argument.written, "/repo/name");
+    assert_eq!(argument.admits[1..], [Admit::Integer(7), Admit::Bool(true)]);
+    assert_eq!(rule.tools.as_ref().unwrap()[0].scope, "acme:read");
+    assert_eq!(policy.surfaces[0].mounts, ["/mcp", "/tools"]);
+}
+
+#[test]
+fn own_operations_read_what_they_name() {
+    let policy = compile(json!({
+        "operations": [
+            {"id": "acme.run", "method": "POST", "path": "/run/{agent}", "scope": "acme:run", "tier": "execute",
+             "agent": "{agent}", "model": "/model", "task": "?task"},
+            {"id": "acme.health", "method": "GET", "path": "/health", "public": true, "tier": "read"},
+            {"id": "acme.upload", "method": "PUT", "path": "/files/{path...}", "scope": "acme:write", "tier": "write"},
+        ],
+    }));
+    let run = operation(&policy, "acme.run");
+    let Some((_, FactSource::Body(model))) = run.facts.iter().find(|(n, _)| n == "model") else {
+        panic!()
+    };
+    assert_eq!(pointer(&policy, *model), "/model");
+    assert!(run.facts.contains(&("agent".to_owned(), FactSource::Path("agent".to_owned()))));
+    assert!(run.facts.contains(&("task".to_owned(), FactSource::Query("task".to_owned()))));
+    assert_eq!(run.body, BodyKind::Json);
+    assert_eq!(operation(&policy, "acme.health").scopes, None);
+    assert_eq!(operation(&policy, "acme.upload").body, BodyKind::Opaque);
+    assert!(std::ptr::eq(
+        endpoint(&policy, Method::Head, "/health"),
+        endpoint(&policy, Method::Get, "/health")
+    ));
+    let upload = canonicalize(b"/files/a").unwrap();
+    assert!(policy.matcher.find(Method::Head, &upload).is_none());
+    let Endpoint::Plain { plan, .. } = endpoint(&policy, Method::Put, "/files/a") else { panic!() };
+    assert!(plan.is_empty());
+}
+
+#[test]
+fn a_rule_that_binds_reads_the_body() {
+    let policy = compile(json!({
+        "operations": [
+            {"id": "acme.put", "method": "PUT", "path": "/things", "scope": "acme:write", "tier": "write"},
+            {"id": "acme.get", "method": "GET", "path": "/things", "scope": "acme:read", "tier": "read"},
+        ],
+        "rules": [{"id": "mine", "on": "acme.*", "bind": {"user_id": "claims.email"}, "mode": "shadow"}],
+    }));
+    let binding = |id: &str| {
+        let rules = &operation(&policy, id).rules;
+        assert_eq!(rules.len(), 1);
+        let rule = &policy.rules[rules[0]];
+        assert_eq!((rule.id.as_str(), rule.mode), ("mine", Mode::Shadow));
+        rule.bindings[0].clone()
+    };
+    let Binding { parameter, body, claim, required } = binding("acme.put");
+    assert_eq!((parameter.as_str(), claim.as_str(), required), ("user_id", "email", true));
+    assert_eq!(pointer(&policy, body.unwrap()), "/user_id");
+    assert_eq!(binding("acme.get").body, None);
+    assert_eq!(operation(&policy, "acme.put").body, BodyKind::Json);
+    assert_eq!(policy.identity.issuers[0].claims[0].as_str(), "email");
+}
+
+#[test]
+fn conditions_and_scopes_of_rules() {
+    let policy = compile(json!({
+        "operations": [
+            {"id": "acme.a", "method": "POST", "path": "/a", "scope": "acme:a", "tier": "write", "body": "json"},
+            {"id": "acme.b", "method": "POST", "path": "/b", "public": true, "tier": "write", "body": "json"},
+        ],
+        "rules": [
+            {"on": ["acme.a", "acme.b"], "scope": "acme:new", "require": ["acme:more"]},
+            {"on": "acme.a", "headers": {"X-Env": ["prod"]}, "query": {"v": ["1", "2"]}, "body": {"/n/*/x": [3]}},
+        ],
+    }));
+    for id in ["acme.a", "acme.b"] {
+        let operation = operation(&policy, id);
+        assert_eq!(operation.scopes.as_deref(), Some(&["acme:new".to_owned()][..]));
+        assert_eq!(policy.rules[operation.rules[0]].require, ["acme:more"]);
+    }
+    let conditions = &policy.rules[operation(&policy, "acme.a").rules[1]].conditions;
+    let [
+        Condition::Header { name, .. },
+        Condition::Query { admits, .. },
+        Condition::Body { pointer: id, .. },
+    ] = &conditions[..]
+    else {
+        panic!("{conditions:?}")
+    };
+    assert_eq!(name, "x-env");
+    assert_eq!(admits.len(), 2);
+    assert_eq!(pointer(&policy, *id), "/n/*/x");
+}
+
+#[test]
+fn the_approval_with_most_approvers_counts() {
+    let policy = compile(json!({
+        "surfaces": [{"use": "autogen-grpc", "mount": "/"}],
+        "approvals": {"require": [
+            {"tier": ["admin", "destroy"], "approvers": 1, "scope": "approve"},
+            {"on": "autogen-grpc.control.open", "approvers": 2.0, "scope": "approve", "hold": "0s", "ttl": "1h"},
+        ]},
+    }));
+    let approval = |id: &str| {
+        operation(&policy, id).approval.as_ref().map(|a| (a.approvers, a.hold_ms, a.ttl_ms))
+    };
+    assert_eq!(approval("autogen-grpc.control.open"), Some((2, 0, 3_600_000)));
+    assert_eq!(approval("autogen-grpc.subscriptions.remove"), Some((1, 30_000, 600_000)));
+    assert_eq!(approval("autogen-grpc.channel.open"), None);
+}
