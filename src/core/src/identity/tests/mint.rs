@@ -42,7 +42,7 @@ pub static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     rsa: RS256KeyPair::from_pem(RSA_PEM).unwrap(),
     p256: ES256KeyPair::from_bytes(&[7; 32]).unwrap(),
     p384: ES384KeyPair::from_bytes(&[7; 48]).unwrap(),
-    ed: Ed25519KeyPair::generate(),
+    ed: Ed25519KeyPair::from_bytes(&*ed25519_compact::KeyPair::from_seed([7; 32].into())).unwrap(),
 });
 
 pub fn b64(bytes: impl AsRef<[u8]>) -> String {

@@ -276,7 +276,6 @@ fn j15_base64_has_one_spelling() {
         format!("{head}.{body} .{signature}"),
         format!("{head}.{body}.{signature}A"),
         good.replacen('e', "\u{435}", 1),
-        format!("{head}.{body}.{}", signature.replace(['-', '_'], "+")),
         format!("{head}.{body}.+/{}", &signature[2..]),
     ] {
         assert!(check(&bad).is_err(), "{bad}");
