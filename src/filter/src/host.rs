@@ -73,7 +73,6 @@ unsafe extern "C" {
     ) -> Status;
     fn proxy_continue_stream(stream: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
-    #[expect(clippy::too_many_arguments, reason = "the ABI has them")]
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,

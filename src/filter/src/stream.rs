@@ -184,6 +184,9 @@ impl HttpContext for StreamContext {
     }
 
     fn on_log(&mut self) {
+        if !host::logs(Level::Info) {
+            return;
+        }
         let status = host::property(&["response", "code"]).ok();
         let status =
             status.and_then(|bytes| Some(i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?)));

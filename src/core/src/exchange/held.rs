@@ -199,7 +199,7 @@ impl Held {
                 "no operation of this policy has this method and path",
             ));
         };
-        if let Err(denial) = judge::early(policy, endpoint, principal.as_deref(), journal) {
+        if let Err(denial) = judge::early(policy, endpoint, self, principal.as_deref(), journal) {
             return Ready::Refused(denial);
         }
         let nothing = Facts::default();

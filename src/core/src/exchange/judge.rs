@@ -6,7 +6,7 @@ use crate::body::{Envelope, Fact, Facts};
 use crate::decide::{self, Call, Denial, Grants};
 use crate::identity::Principal;
 use crate::operation::Protocol;
-use crate::policy::{Endpoint, OperationId, Policy, Variant};
+use crate::policy::{Endpoint, Operation, OperationId, Policy, Variant};
 use crate::reason::Reason;
 
 /// Whether the endpoint needs no identity.
@@ -23,6 +23,7 @@ pub(super) fn is_public(policy: &Policy, endpoint: Option<&Endpoint>) -> bool {
 pub(super) fn early(
     policy: &Policy,
     endpoint: &Endpoint,
+    held: &Held,
     principal: Option<&Principal>,
     journal: &mut Journal,
 ) -> Result<(), Denial> {
@@ -31,8 +32,26 @@ pub(super) fn early(
         return Err(Denial::new(Reason::InternalError, "the operation of this path is missing"));
     };
     journal.operation = Some(*base);
-    decide::check_scopes(policy, operation, principal)
-        .inspect_err(|_| journal.hold_scopes(&Grants::new(policy, principal)))
+    decide::check_scopes(policy, operation, principal).inspect_err(|_| {
+        journal.hold_scopes(&Grants::new(policy, principal));
+        journal.facts(&call(operation, held, principal, &Facts::default()));
+    })
+}
+
+fn call<'a>(
+    operation: &'a Operation,
+    held: &'a Held,
+    principal: Option<&'a Principal>,
+    facts: &'a Facts,
+) -> Call<'a> {
+    Call {
+        operation,
+        principal,
+        headers: &held.headers,
+        query: held.query.as_ref().map_err(|reason| *reason),
+        params: &held.params,
+        facts,
+    }
 }
 
 /// Names the operation and judges the call.
@@ -64,14 +83,7 @@ pub(super) fn judge(
         ));
     };
     journal.operation = Some(id);
-    let call = Call {
-        operation,
-        principal,
-        headers: &held.headers,
-        query: held.query.as_ref().map_err(|reason| *reason),
-        params: &held.params,
-        facts,
-    };
+    let call = call(operation, held, principal, facts);
     journal.facts(&call);
     if journal.protocol == Protocol::Mcp
         && let Some(envelope) = envelope
