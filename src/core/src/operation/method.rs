@@ -66,3 +66,24 @@ impl fmt::Display for Method {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m3_m4_only_the_exact_bytes_of_a_known_method_are_one() {
+        for method in Method::ALL {
+            assert_eq!(Method::parse(method.as_str()), Some(method));
+        }
+        assert_eq!(Method::from_wire(b"DELETE"), Some(Method::Delete));
+        let others: [&[u8]; 9] = [
+            b"", b"get", b"XGET", b"GET ", b"CONNECT", b"TRACE", b"PURGE", b"G\xc9T",
+            // A WebSocket is a `GET` with an upgrade; nobody can send it as a method.
+            b"WS",
+        ];
+        for wire in others {
+            assert_eq!(Method::from_wire(wire), None, "{wire:?}");
+        }
+    }
+}

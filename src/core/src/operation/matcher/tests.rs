@@ -298,4 +298,39 @@ proptest! {
             }
         }
     }
+
+    /// Whatever is told really meets somewhere: a path made of both templates matches both.
+    #[test]
+    fn overlaps_invent_nothing(
+        routes in proptest::collection::vec((a_method(), a_template()), 0..8),
+    ) {
+        let matcher: Matcher<()> =
+            routes.into_iter().map(|(m, t)| (m, template(&t), ())).collect();
+        for overlap in matcher.overlaps() {
+            let (winner, loser) = (&overlap.winner.template, &overlap.loser.template);
+            prop_assert_eq!(overlap.winner.method, overlap.loser.method);
+            prop_assert_eq!(overlap.duplicate, winner.same_shape(loser));
+            let path = meeting(winner.segments(), loser.segments());
+            let segments: Vec<&str> = path.iter().map(String::as_str).collect();
+            prop_assert!(matches(winner, &segments), "{} at {:?}", winner, segments);
+            prop_assert!(matches(loser, &segments), "{} at {:?}", loser, segments);
+        }
+    }
+}
+
+/// A path that two overlapping templates share: at each place what the narrower one asks for.
+fn meeting(a: &[Segment], b: &[Segment]) -> Vec<String> {
+    let places = a.len().max(b.len());
+    let at = |template: &[Segment], n: usize| template.get(n).or(template.last()).cloned();
+    (0..places)
+        .map(|n| {
+            let narrower = [at(a, n), at(b, n)].into_iter().flatten().min_by_key(rank);
+            match narrower.unwrap() {
+                Segment::Literal(text) => text,
+                Segment::Verb { verb, .. } => format!("x:{verb}"),
+                Segment::Int(_) => "7".to_owned(),
+                Segment::Param(_) | Segment::Tail(_) => "x".to_owned(),
+            }
+        })
+        .collect()
 }
