@@ -23,6 +23,10 @@ pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 use crate::identity::{Issuer, JwtAuthn, Mtls};
 use crate::operation::{BodyKind, Matcher, Pointer, Protocol, Tier};
 
+/// The JSON Schema (draft 2020-12) of policies, for editors. It knows shapes and names; what a
+/// policy means is for [`Policy::compile`] to judge.
+pub const SCHEMA: &str = include_str!("policy.schema.json");
+
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {

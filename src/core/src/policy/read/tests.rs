@@ -1,12 +1,15 @@
 //! What a policy compiles to. Findings are tested by the fixtures, one file for each.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
+use super::kinds;
 use crate::identity::{Algorithm, KeySource};
 use crate::node::Node;
-use crate::operation::{BodyKind, Method, Tier, canonicalize};
+use crate::operation::{BUILTIN_NAMES, BodyKind, Method, Tier, canonicalize};
 use crate::policy::{
-    Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy,
+    Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy, SCHEMA,
 };
 
 /// Compiles `sections` on top of an identity.
@@ -211,4 +214,38 @@ fn the_approval_with_most_approvers_counts() {
     assert_eq!(approval("autogen-grpc.control.open"), Some((2, 0, 3_600_000)));
     assert_eq!(approval("autogen-grpc.subscriptions.remove"), Some((1, 30_000, 600_000)));
     assert_eq!(approval("autogen-grpc.channel.open"), None);
+}
+
+/// The names of the members that the schema gives an object, or of an `enum`'s values.
+fn names(schema: &Value, at: &str) -> BTreeSet<String> {
+    match schema.pointer(at) {
+        Some(Value::Object(members)) => members.keys().cloned().collect(),
+        Some(Value::Array(items)) => items.iter().map(|v| v.as_str().unwrap().to_owned()).collect(),
+        _ => panic!("{at}"),
+    }
+}
+
+#[test]
+fn the_schema_knows_the_same_names() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let closed = schema["$defs"].as_object().unwrap().iter();
+    let closed = closed.filter(|(_, d)| d["additionalProperties"] == json!(false));
+    let closed: BTreeSet<&str> = closed.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(closed, kinds::ALL.iter().map(|(name, _)| *name).collect());
+    for (name, kind) in kinds::ALL {
+        let keys: BTreeSet<String> = kind.keys.iter().map(|key| (*key).to_owned()).collect();
+        assert_eq!(names(&schema, &format!("/$defs/{name}/properties")), keys, "{name}");
+    }
+    let known = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    for (at, expected) in [
+        ("/$defs/surface/properties/use/enum", BUILTIN_NAMES.to_vec()),
+        ("/$defs/tier/enum", Tier::ALL.map(Tier::as_str).to_vec()),
+        ("/$defs/operation/properties/method/enum", Method::ALL.map(Method::as_str).to_vec()),
+        (
+            "/$defs/issuer/properties/algorithms/items/enum",
+            Algorithm::ALL.map(Algorithm::name).to_vec(),
+        ),
+    ] {
+        assert_eq!(names(&schema, at), known(expected), "{at}");
+    }
 }
