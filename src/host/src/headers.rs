@@ -1,6 +1,7 @@
 //! Header maps and their form on the ABI: exact bytes, never text.
 
 use crate::abi::Status;
+use std::fmt;
 
 /// The most fields a guest may put into one map. Envoy's default for messages is 100.
 pub(crate) const MAX_FIELDS: usize = 10_000;
@@ -8,7 +9,7 @@ pub(crate) const MAX_FIELDS: usize = 10_000;
 /// Header fields in order; names in lower case, values as the bytes they are.
 ///
 /// A name may appear more than once. [`get`](Self::get) answers with the first, as Envoy does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderMap {
     fields: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -135,6 +136,21 @@ impl HeaderMap {
     }
 }
 
+impl fmt::Debug for HeaderMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(n, v)| (Text(n), Text(v)))).finish()
+    }
+}
+
+/// Bytes that are mostly text, for people.
+pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
 fn take_u32(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((usize::try_from(u32::from_le_bytes(*head)).ok()?, rest))
@@ -209,5 +225,6 @@ mod tests {
         map.remove("B");
         assert_eq!(map, HeaderMap::from([("a", "9"), ("c", "4")]));
         assert_eq!(map.byte_size(), 4);
+        assert_eq!(format!("{map:?}"), r#"{"a": "9", "c": "4"}"#);
     }
 }

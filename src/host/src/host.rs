@@ -1,11 +1,12 @@
 //! What the embedder provides.
 
 use crate::abi::{BufferType, ContextId, LogLevel, MapType, MetricType, Status, StreamType};
-use crate::headers::HeaderMap;
+use crate::headers::{HeaderMap, Text};
+use std::fmt;
 use std::time::Duration;
 
 /// An answer that the guest gives in the place of the upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LocalResponse {
     /// HTTP status code, as the guest gave it.
     pub status: u32,
@@ -20,7 +21,7 @@ pub struct LocalResponse {
 }
 
 /// An HTTP request that the guest wants to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpCall {
     /// The name of the upstream: a cluster in Envoy.
     pub upstream: Vec<u8>,
@@ -35,7 +36,7 @@ pub struct HttpCall {
 }
 
 /// What came of an [`HttpCall`]. A map without fields says that there was no response at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CallResponse {
     /// Header fields with `:status`.
     pub headers: HeaderMap,
@@ -43,6 +44,40 @@ pub struct CallResponse {
     pub body: Vec<u8>,
     /// Trailer fields.
     pub trailers: HeaderMap,
+}
+
+impl fmt::Debug for LocalResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalResponse")
+            .field("status", &self.status)
+            .field("details", &Text(&self.details))
+            .field("headers", &self.headers)
+            .field("body", &Text(&self.body))
+            .field("grpc_status", &self.grpc_status)
+            .finish()
+    }
+}
+
+impl fmt::Debug for HttpCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCall")
+            .field("upstream", &Text(&self.upstream))
+            .field("headers", &self.headers)
+            .field("body", &Text(&self.body))
+            .field("trailers", &self.trailers)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+impl fmt::Debug for CallResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallResponse")
+            .field("headers", &self.headers)
+            .field("body", &Text(&self.body))
+            .field("trailers", &self.trailers)
+            .finish()
+    }
 }
 
 /// A value of shared data with its version.

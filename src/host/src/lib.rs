@@ -7,9 +7,49 @@
 //! Engine ── compile / load ──▶ Module ── link ──▶ Linked ── Vm::new ──▶ Vm ⇄ Host
 //! ```
 //!
+//! ```
+//! use scopewarden_host::{Action, ContextId, Engine, Host, Limits, LogLevel, Status, Vm};
+//! use std::time::Duration;
+//!
+//! struct Embedder;
+//!
+//! impl Host for Embedder {
+//!     fn log(&mut self, _: ContextId, level: LogLevel, message: &[u8]) {
+//!         eprintln!("{level:?} {}", message.escape_ascii());
+//!     }
+//!     fn wall_clock(&mut self) -> Duration {
+//!         Duration::from_secs(1_795_507_200)
+//!     }
+//!     fn monotonic_clock(&mut self) -> Duration {
+//!         Duration::ZERO
+//!     }
+//!     fn random(&mut self, _: &mut [u8]) -> Result<(), Status> {
+//!         Err(Status::InternalFailure)
+//!     }
+//! }
+//!
+//! # let wasm = wat::parse_str(r#"(module
+//! #     (memory (export "memory") 1)
+//! #     (func (export "proxy_abi_version_0_2_1"))
+//! #     (func (export "malloc") (param i32) (result i32) (i32.const 8))
+//! #     (func (export "proxy_on_context_create") (param i32 i32)))"#)?;
+//! let engine = Engine::new(Limits::default())?;
+//! let linked = engine.compile(&wasm)?.link()?;
+//! let mut vm = Vm::new(&linked, Embedder)?;
+//! let root = vm.create_root()?;
+//! assert!(vm.vm_start(root, b"")? && vm.configure(root, b"the plugin's configuration")?);
+//! let exchange = vm.create_stream(root)?;
+//! let fields = 3;
+//! assert_eq!(vm.request_headers(exchange, fields, true)?, Action::Continue);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The guest is not trusted. Every pointer it passes is checked, its memory, stack and time are
 //! limited, what it can make the host keep is capped, and its end ends its [`Vm`] and nothing
 //! else. [`drive`] is an embedder for tests, which behaves as Envoy does around one filter.
+//!
+//! It is a host for HTTP filters: TCP callbacks are not made, and gRPC calls are refused with a
+//! status that every SDK knows.
 
 mod abi;
 pub mod drive;

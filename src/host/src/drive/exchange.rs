@@ -1,9 +1,10 @@
 //! One exchange: its two directions, what was let through, what the filter did wrong.
 
 use crate::abi::{BufferType, ContextId, MapType, StreamType};
-use crate::headers::HeaderMap;
+use crate::headers::{HeaderMap, Text};
 use crate::host::LocalResponse;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 /// A direction of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Direction {
 }
 
 /// What has left the proxy in one direction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sent {
     /// The headers, once released.
     pub head: Option<HeaderMap>,
@@ -41,6 +42,18 @@ impl Sent {
     /// The body so far.
     pub fn body(&self) -> Vec<u8> {
         self.chunks.concat()
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chunks: Vec<Text<'_>> = self.chunks.iter().map(|chunk| Text(chunk)).collect();
+        f.debug_struct("Sent")
+            .field("head", &self.head)
+            .field("chunks", &chunks)
+            .field("trailers", &self.trailers)
+            .field("ended", &self.ended)
+            .finish()
     }
 }
 

@@ -28,6 +28,7 @@ pub use proxy::{Proxy, StartError};
 pub use world::{ExchangeId, ForeignFunction, LogLine, PendingCall, World};
 
 use crate::abi::LogLevel;
+use crate::shared;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ pub struct Settings {
     pub vm_configuration: Vec<u8>,
     /// Scope of shared data and queues.
     pub vm_id: Vec<u8>,
+    /// Shared data and queues. Proxies of one engine with clones of one store are workers of one
+    /// process, except that an item wakes its consumer in the same worker only.
+    pub shared: shared::Store,
     /// Least level that is kept.
     pub log_level: LogLevel,
     /// Time at the start, since the Unix epoch.
@@ -73,6 +77,7 @@ impl Default for Settings {
             foreign: BTreeMap::new(),
             vm_configuration: Vec::new(),
             vm_id: Vec::new(),
+            shared: shared::Store::default(),
             log_level: LogLevel::Trace,
             now: Duration::from_secs(1_795_507_200),
             seed: 0,

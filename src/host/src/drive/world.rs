@@ -5,7 +5,7 @@ use super::{Settings, reply};
 use crate::abi::{BufferType, ContextId, LogLevel, MapType, MetricType, Status, StreamType};
 use crate::headers::HeaderMap;
 use crate::host::{Host, HttpCall, LocalResponse, Shared};
-use crate::{metrics, shared};
+use crate::metrics;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct ExchangeId(pub(super) u64);
 /// A line that the filter has logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
+    /// The exchange it was logged for; `None` for roots and for exchanges that are gone.
+    pub exchange: Option<ExchangeId>,
     /// Its weight.
     pub level: LogLevel,
     /// Its text; what is not UTF-8 is replaced.
@@ -52,7 +54,6 @@ pub struct World {
     random: u64,
     pub(super) log: Vec<LogLine>,
     pub(super) metrics: metrics::Registry,
-    shared: shared::Store,
     /// Period and next time of each root's timer.
     pub(super) ticks: BTreeMap<ContextId, (Duration, Duration)>,
     pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
@@ -72,7 +73,6 @@ impl World {
             settings,
             log: Vec::new(),
             metrics: metrics::Registry::default(),
-            shared: shared::Store::default(),
             ticks: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             contexts: BTreeMap::new(),
@@ -145,8 +145,10 @@ impl World {
 }
 
 impl Host for World {
-    fn log(&mut self, _: ContextId, level: LogLevel, message: &[u8]) {
-        self.log.push(LogLine { level, text: String::from_utf8_lossy(message).into_owned() });
+    fn log(&mut self, cx: ContextId, level: LogLevel, message: &[u8]) {
+        let exchange = self.contexts.get(&cx).copied();
+        let text = String::from_utf8_lossy(message).into_owned();
+        self.log.push(LogLine { exchange, level, text });
     }
 
     fn log_level(&self) -> LogLevel {
@@ -296,29 +298,29 @@ impl Host for World {
     }
 
     fn shared_data(&mut self, key: &[u8]) -> Result<Shared, Status> {
-        self.shared.get(&self.settings.vm_id, key)
+        self.settings.shared.get(&self.settings.vm_id, key)
     }
 
     fn set_shared_data(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
-        self.shared.set(&self.settings.vm_id, key, value, cas)
+        self.settings.shared.set(&self.settings.vm_id, key, value, cas)
     }
 
     fn register_queue(&mut self, root: ContextId, name: &[u8]) -> Result<u32, Status> {
-        self.shared.register_queue(&self.settings.vm_id, name, root)
+        self.settings.shared.register_queue(&self.settings.vm_id, name, root)
     }
 
     fn resolve_queue(&mut self, vm_id: &[u8], name: &[u8]) -> Result<u32, Status> {
-        self.shared.resolve_queue(vm_id, name)
+        self.settings.shared.resolve_queue(vm_id, name)
     }
 
     fn enqueue(&mut self, queue: u32, item: &[u8]) -> Result<(), Status> {
-        let consumer = self.shared.enqueue(queue, item)?;
+        let consumer = self.settings.shared.enqueue(queue, item)?;
         self.deferred.push(Deferred::Queue(consumer, queue));
         Ok(())
     }
 
     fn dequeue(&mut self, queue: u32) -> Result<Vec<u8>, Status> {
-        self.shared.dequeue(queue)
+        self.settings.shared.dequeue(queue)
     }
 
     fn done(&mut self, cx: ContextId) {

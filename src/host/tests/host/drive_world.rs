@@ -1,6 +1,6 @@
 //! Local replies, calls, timers, faults and updates.
 
-use crate::drive::{get, log, ok, proxy, settings, start};
+use crate::drive::{filter, get, log, ok, proxy, settings, start};
 use scopewarden_host::drive::{Direction, Proxy, Settings, StartError};
 use scopewarden_host::{CallResponse, Cause, HeaderMap};
 use std::time::Duration;
@@ -252,6 +252,37 @@ fn a_filter_that_refuses_its_configuration_does_not_start() {
     assert_eq!(refused[0].text, "c000");
     let trapped = start(&[("configure", "unreachable")], settings()).err().unwrap();
     assert!(matches!(&trapped, StartError::Fault(fault) if fault.cause == Cause::Trap));
+}
+
+#[test]
+fn workers_share_data_and_log_lines_know_their_exchange() {
+    let own = [
+        (
+            "configure",
+            "(drop (call $register (i32.const 64) (i32.const 5) (i32.const 28))) (i32.const 1)",
+        ),
+        (
+            "request_headers",
+            "(call $report (call $push (i32.load (i32.const 28)) (i32.const 64) (i32.const 1))) (i32.const 0)",
+        ),
+        ("queue_ready", "(call $say (i32.const 113) (i32.const 0) (i32.const 0))"),
+    ];
+    let linked = filter(&own);
+    let shared = scopewarden_host::shared::Store::default();
+    let worker = || {
+        let settings = Settings { shared: shared.clone(), ..settings() };
+        Proxy::start(&linked, settings, b"").unwrap()
+    };
+    let (mut first, mut second) = (worker(), worker());
+    let id = first.open().unwrap();
+    log(&mut first);
+    log(&mut second);
+    first.request_headers(id, get(), true);
+    let lines = first.take_log();
+    assert!(lines.iter().all(|line| line.exchange == Some(id)), "{lines:?}");
+    assert_eq!(log(&mut second), "", "an item wakes its consumer in the same worker only");
+    assert_eq!(shared.resolve_queue(b"", b"known"), Ok(1));
+    assert_eq!(shared.dequeue(1), Ok(b"k".to_vec()));
 }
 
 #[test]
