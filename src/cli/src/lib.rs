@@ -3,5 +3,14 @@
 //! Every subcommand is a function from its arguments to an [`Exit`](exit::Exit), so that tests call it.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod drive;
+pub mod exit;
+pub mod io;
+pub mod load;
 pub mod report;
+pub mod request;
 pub mod source;
+pub mod yaml_out;

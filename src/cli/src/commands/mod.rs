@@ -1,0 +1,10 @@
+//! One file per subcommand: its arguments, and what it does.
+
+pub mod check;
+pub mod decide;
+pub mod demo;
+pub mod explain;
+pub mod ops;
+pub mod render;
+pub mod schema;
+pub mod token;
