@@ -1,8 +1,8 @@
 //! How an exchange moves through a filter: order, holding, limits, ends.
 
-use crate::drive::{get, log, ok, proxy, settings};
+use crate::drive::{filter, get, log, ok, proxy, settings};
 use scopewarden_host::HeaderMap;
-use scopewarden_host::drive::{Direction, Settings, Violation};
+use scopewarden_host::drive::{Direction, Proxy, Settings, Violation};
 
 const PAUSE: &str = "(i32.const 1)";
 
@@ -74,7 +74,7 @@ fn without_header_stop_iteration_the_body_waits_unseen() {
     assert_eq!(log(&mut proxy), "H030 =0");
     assert_eq!(proxy.exchange(id).upstream().head, None);
     let token = proxy.calls()[0].token;
-    assert!(proxy.answer(token, scopewarden_host::drive::Proxy::refused()));
+    assert!(proxy.answer(token, Proxy::refused()));
     assert_eq!(log(&mut proxy), "a030 B051");
     assert_eq!(proxy.exchange(id).upstream().body(), b"abcde");
     assert!(proxy.exchange(id).upstream().ended);
@@ -85,7 +85,7 @@ fn without_header_stop_iteration_the_body_waits_unseen() {
     proxy.request_body(id, b"abc", false);
     proxy.request_trailers(id, trailers());
     let token = proxy.calls()[0].token;
-    assert!(proxy.answer(token, scopewarden_host::drive::Proxy::refused()));
+    assert!(proxy.answer(token, Proxy::refused()));
     assert_eq!(log(&mut proxy), "H030 =0 a030 B030 T010");
 }
 
@@ -265,4 +265,42 @@ fn a_field_that_splits_the_message_is_seen() {
     let injection =
         Violation::HeaderInjection { direction: Direction::Response, name: b"x-name".to_vec() };
     assert_eq!(proxy.violations(), [(Some(id), injection)]);
+}
+
+/// A filter that pauses by chance, and lets go at the end, changes nothing on its way.
+#[test]
+fn no_pattern_of_pauses_loses_or_doubles_a_byte() {
+    let chance = "(drop (call $random (i32.const 300) (i32.const 1)))
+        (i32.and (i32.const 1) (i32.load8_u (i32.const 300)))";
+    let unless_end =
+        format!("(if (result i32) (local.get $end) (then (i32.const 0)) (else {chance}))");
+    let names = ["request_headers", "request_body", "response_headers", "response_body"];
+    let linked = filter(&names.map(|name| (name, unless_end.as_str())));
+    for seed in 0..200 {
+        let settings = Settings { seed, ..settings() };
+        let mut proxy = Proxy::start(&linked, settings, b"").unwrap();
+        let id = proxy.open().unwrap();
+        let by_trailers = seed % 2 == 0;
+        proxy.request_headers(id, get(), false);
+        for piece in [&b"ab"[..], b"", b"c"] {
+            proxy.request_body(id, piece, false);
+        }
+        if by_trailers {
+            proxy.request_trailers(id, trailers());
+        } else {
+            proxy.request_body(id, b"de", true);
+        }
+        let body = if by_trailers { &b"abc"[..] } else { b"abcde" };
+        let sent = proxy.exchange(id).upstream().clone();
+        assert_eq!((sent.head, sent.ended), (Some(get()), true), "seed {seed}");
+        assert_eq!(sent.trailers.is_some(), by_trailers);
+        assert_eq!(sent.chunks.concat(), body, "seed {seed}");
+
+        proxy.response_headers(id, ok(), false);
+        proxy.response_body(id, b"123", false);
+        proxy.response_body(id, b"45", true);
+        let exchange = proxy.exchange(id);
+        assert_eq!(exchange.downstream().body(), b"12345", "seed {seed}");
+        assert!(exchange.is_over() && proxy.violations().is_empty(), "seed {seed}");
+    }
 }
