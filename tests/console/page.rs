@@ -14,7 +14,8 @@ pub enum Piece {
         /// All of it.
         content: String,
     },
-    /// A block of ```` ```console ````.
+    /// A block of ```` ```console ```` that starts with `$ `, unless `<!-- demo -->` stands before it: those need a
+    /// running demo, and `tests/e2e/test_demo.py` runs them.
     Console {
         /// Its indentation, which commands and output do not have.
         indent: String,
@@ -39,36 +40,37 @@ pub fn parse(page: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut lines = page.split_inclusive('\n');
-    let mut file: Option<String> = None;
+    let mut comment = "";
     while let Some(line) = lines.next() {
         text.push_str(line);
         let trimmed = line.trim();
-        if let Some(name) = trimmed.strip_prefix("<!-- file: ").and_then(|l| l.strip_suffix(" -->"))
-        {
-            file = Some(name.to_owned());
+        if let Some(inner) = trimmed.strip_prefix("<!-- ").and_then(|l| l.strip_suffix(" -->")) {
+            comment = inner;
             continue;
         }
-        let Some(language) = trimmed.strip_prefix("```").filter(|_| trimmed != "```") else {
+        let Some(language) = trimmed.strip_prefix("```").filter(|language| !language.is_empty())
+        else {
             if !trimmed.is_empty() {
-                file = None;
+                comment = "";
             }
             continue;
         };
         let indent: String = line.chars().take_while(|c| *c == ' ').collect();
         let body: Vec<&str> = lines.by_ref().take_while(|l| l.trim() != "```").collect();
         let content: String = body.iter().map(|l| l.strip_prefix(&indent).unwrap_or(l)).collect();
-        if language == "console" && content.starts_with("$ ") {
+        let comment = std::mem::take(&mut comment);
+        if language == "console" && content.starts_with("$ ") && comment != "demo" {
             // The fence belongs to the block.
             text.truncate(text.len().saturating_sub(line.len()));
             pieces.push(Piece::Text(std::mem::take(&mut text)));
             pieces.push(Piece::Console { indent, commands: commands(&content) });
-        } else {
-            text.extend(body);
-            let _ = writeln!(text, "{indent}```");
-            if let Some(name) = file.take() {
-                pieces.push(Piece::Text(std::mem::take(&mut text)));
-                pieces.push(Piece::File { name, content });
-            }
+            continue;
+        }
+        text.extend(body);
+        let _ = writeln!(text, "{indent}```");
+        if let Some(name) = comment.strip_prefix("file: ") {
+            pieces.push(Piece::Text(std::mem::take(&mut text)));
+            pieces.push(Piece::File { name: name.to_owned(), content });
         }
     }
     pieces.push(Piece::Text(text));
@@ -128,7 +130,7 @@ pub fn print(pieces: &[Piece]) -> String {
 
 #[test]
 fn pages_are_split_and_put_together() {
-    let page = "# T\n\n<!-- file: a/p.yaml -->\n```yaml\nx: 1\n```\n\n1. do\n   ```console\n   $ one \\\n   > two\n   ? 3\n   out\n\n   more\n   $ three\n   ```\n\n```sh\nnot run\n```\nend\n";
+    let page = "# T\n\n<!-- file: a/p.yaml -->\n```yaml\nx: 1\n```\n\n1. do\n   ```console\n   $ one \\\n   > two\n   ? 3\n   out\n\n   more\n   $ three\n   ```\n\n```sh\nnot run\n```\n\n<!-- demo -->\n```console\n$ not here\n```\nend\n";
     let pieces = parse(page);
     assert_eq!(print(&pieces), page);
     assert_eq!(pieces[1], Piece::File { name: "a/p.yaml".into(), content: "x: 1\n".into() });

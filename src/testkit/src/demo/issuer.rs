@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use super::people::{self, Algorithm, PEOPLE, Person};
 
+/// Where the key set is.
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+
 /// Smallest RSA modulus that verifiers accept, in bits.
 const RSA_BITS: usize = 2048;
 
@@ -74,7 +77,7 @@ impl Issuer {
     /// The issuer's documents, and `/token/{name}` for a fresh token of one of the people.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new()
-            .route("/.well-known/jwks.json", get(jwks))
+            .route(JWKS_PATH, get(jwks))
             .route("/.well-known/openid-configuration", get(configuration))
             .route("/token/{name}", get(token))
             .with_state(self)
@@ -89,7 +92,7 @@ async fn configuration(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
     let url = &issuer.url;
     Json(json!({
         "issuer": url,
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "jwks_uri": format!("{url}{JWKS_PATH}"),
         "id_token_signing_alg_values_supported": ["EdDSA", "RS256"],
     }))
 }

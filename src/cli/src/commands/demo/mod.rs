@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopewarden_core::identity::KeySource;
-use scopewarden_testkit::demo::issuer::Issuer;
+use scopewarden_testkit::demo::issuer::{Issuer, JWKS_PATH};
 use scopewarden_testkit::demo::people::PEOPLE;
 use scopewarden_testkit::demo::{Server, upstream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +28,8 @@ use guide::Badge;
 const TOKEN_MINUTES: u64 = 60;
 /// How long Envoy may take to load the filter, on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// The cluster of envoy.yaml behind which the identity provider is.
+const CLUSTER: &str = "idp";
 /// The variable that holds the key of a real upstream.
 const KEY_VARIABLE: &str = "UPSTREAM_KEY";
 
@@ -185,9 +187,9 @@ fn show(line: &str, io: &mut Io<'_>) -> Result<(), Failure> {
 }
 
 /// The policy: the one that was asked for, or the one in envoy.yaml.
-fn policy(args: &Args, issuer: SocketAddr, io: &mut Io<'_>) -> Result<Loaded, Failure> {
+fn policy(args: &Args, issuer_address: SocketAddr, io: &mut Io<'_>) -> Result<Loaded, Failure> {
     let Some(file) = &args.policy else {
-        let source = config::policy(issuer)?;
+        let source = config::policy(issuer_address)?;
         let (loaded, findings) = load::compile(&source);
         return loaded.ok_or_else(|| {
             let all: Vec<&str> = findings.iter().map(|f| &*f.message).collect();
@@ -196,17 +198,28 @@ fn policy(args: &Args, issuer: SocketAddr, io: &mut Io<'_>) -> Result<Loaded, Fa
     };
     let loaded = load::policy(file, io)?;
     for issuer in &loaded.policy.identity.issuers {
-        if let KeySource::Remote(keys) = &issuer.keys
-            && keys.cluster != "idp"
-        {
+        let keys = match &issuer.keys {
+            KeySource::Remote(keys) => keys,
+            KeySource::Inline(_) => {
+                let issuer = &issuer.issuer;
+                step(
+                    io,
+                    &format!(
+                        "`{file}` has the keys of {issuer}, so only its tokens are accepted, not the demo's"
+                    ),
+                )?;
+                continue;
+            }
+        };
+        if (&*keys.cluster, &*keys.path) != (CLUSTER, JWKS_PATH) {
             let message = format!(
-                "`{file}` takes keys from the cluster `{}`, which the demo does not have",
-                keys.cluster
+                "`{file}` takes keys from `{}` of the cluster `{}`, which the demo does not have",
+                keys.path, keys.cluster
             );
-            return Err(Failure::with_help(
-                message,
-                "name the cluster `idp`: it is the demo's identity provider",
-            ));
+            let help = format!(
+                "write `jwks: {{ cluster: {CLUSTER}, url: \"http://{issuer_address}{JWKS_PATH}\" }}`"
+            );
+            return Err(Failure::with_help(message, help));
         }
     }
     Ok(loaded)
@@ -219,7 +232,7 @@ fn issuer(loaded: &Loaded) -> Result<Issuer, Failure> {
     else {
         return Err(Failure::with_help(
             "the policy believes no issuer of tokens",
-            "add one under `identity.issuers`, with its keys from the cluster `idp`",
+            format!("add one under `identity.issuers`, with its keys from the cluster `{CLUSTER}`"),
         ));
     };
     Ok(Issuer::generate(issuer, audience)?)
