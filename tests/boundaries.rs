@@ -13,7 +13,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scopewarden-host", &[]),
     ("scopewarden-testkit", &["scopewarden-core"]),
     ("scopewarden-cli", &["scopewarden-core", "scopewarden-testkit"]),
-    ("scopewarden-tests", &["scopewarden-cli", "scopewarden-core", "scopewarden-host", "scopewarden-testkit"]),
+    (
+        "scopewarden-tests",
+        &["scopewarden-cli", "scopewarden-core", "scopewarden-host", "scopewarden-testkit"],
+    ),
 ];
 
 /// Everything the module may ask of a host. Files, sockets and clocks of its own are not among it.
@@ -61,14 +64,25 @@ fn arrows_point_one_way() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
         let ours = package["dependencies"].as_array().unwrap().iter();
-        let ours = ours.filter_map(|d| d["name"].as_str()).filter(|n| n.starts_with("scopewarden-"));
-        found.insert(package["name"].as_str().unwrap().to_owned(), ours.map(str::to_owned).collect());
+        let ours =
+            ours.filter_map(|d| d["name"].as_str()).filter(|n| n.starts_with("scopewarden-"));
+        found.insert(
+            package["name"].as_str().unwrap().to_owned(),
+            ours.map(str::to_owned).collect(),
+        );
     }
     let known: BTreeSet<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), known, "name a new crate here, with its arrows");
+    assert_eq!(
+        found.keys().cloned().collect::<BTreeSet<_>>(),
+        known,
+        "name a new crate here, with its arrows"
+    );
     for (name, allowed) in ARROWS {
         for dependency in &found[*name] {
-            assert!(allowed.contains(&dependency.as_str()), "{name} may not depend on {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} may not depend on {dependency}"
+            );
         }
     }
 }
@@ -79,7 +93,8 @@ fn the_module_asks_only_for_what_it_needs() {
     let engine = Engine::new(Limits::default()).unwrap();
     let compiled = engine.compile(&wasm).unwrap();
     let asked: BTreeSet<String> = compiled.imports().collect();
-    let known: BTreeSet<String> = IMPORTS.iter().chain(UNUSED_IMPORTS).map(|s| (*s).to_owned()).collect();
+    let known: BTreeSet<String> =
+        IMPORTS.iter().chain(UNUSED_IMPORTS).map(|s| (*s).to_owned()).collect();
     let unknown: Vec<_> = asked.difference(&known).collect();
     assert!(unknown.is_empty(), "new imports: {unknown:?}");
     let gone: Vec<_> = known.difference(&asked).collect();

@@ -13,8 +13,11 @@ const NOW: u64 = 1_795_500_000;
 
 fn suites() -> Vec<(PathBuf, Suite)> {
     let folder = root().join("tests/scenarios");
-    let paths = files(&folder, "yaml").into_iter().filter(|p| !p.starts_with(folder.join("policies")));
-    paths.map(|path| (path.clone(), scenario::load(&path).unwrap_or_else(|e| panic!("{e}")))).collect()
+    let paths =
+        files(&folder, "yaml").into_iter().filter(|p| !p.starts_with(folder.join("policies")));
+    paths
+        .map(|path| (path.clone(), scenario::load(&path).unwrap_or_else(|e| panic!("{e}"))))
+        .collect()
 }
 
 fn policy(path: &std::path::Path, suite: &Suite) -> Arc<Policy> {
@@ -38,13 +41,44 @@ fn native() {
                 cases += 1;
                 let outcome = native::run(&policy, &suite, case, chunking, NOW).unwrap();
                 for difference in case.expect.check(&outcome) {
-                    failures.push(format!("{} / {} ({chunking:?}): {difference}", path.display(), case.name));
+                    failures.push(format!(
+                        "{} / {} ({chunking:?}): {difference}",
+                        path.display(),
+                        case.name
+                    ));
                 }
             }
         }
     }
     assert!(cases > 0);
-    assert!(failures.is_empty(), "{} differences in {cases} runs:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differences in {cases} runs:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+/// The compiled filter decides as core does. One chunking: what chunks do to core is known from the native run.
+#[test]
+fn wasm() {
+    let guest = scopewarden_tests::wasm::link().unwrap();
+    let mut failures = Vec::new();
+    for (path, suite) in suites() {
+        let mut proxy = scopewarden_tests::wasm::start(&guest, &suite)
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for case in &suite.cases {
+            match scopewarden_tests::wasm::run(&mut proxy, &suite, case, Chunking::ThenEnd) {
+                Ok(outcome) => {
+                    for difference in case.expect.check(&outcome) {
+                        failures.push(format!("{} / {}: {difference}", path.display(), case.name));
+                    }
+                }
+                Err(why) => failures.push(format!("{} / {why}", path.display())),
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the tests of more than one crate share.
 
+pub mod wasm;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

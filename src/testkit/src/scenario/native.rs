@@ -116,7 +116,7 @@ impl Run {
 }
 
 /// Bytes received so far and whether that was the end, for each body callback.
-fn cuts(length: usize, chunking: Chunking, trailers: bool) -> Vec<(usize, bool)> {
+pub fn cuts(length: usize, chunking: Chunking, trailers: bool) -> Vec<(usize, bool)> {
     let mut cuts: Vec<(usize, bool)> = match chunking {
         Chunking::Whole => vec![(length, true)],
         Chunking::ThenEnd => vec![(length, false), (length, true)],
