@@ -45,8 +45,28 @@ const IMPORTS: &[&str] = &[
     "wasi_snapshot_preview1.random_get",
 ];
 
-/// Imports that the SDK's default methods and jwt-simple's dependencies link although nothing here calls them.
-const UNUSED_IMPORTS: &[&str] = &[];
+/// Imports of the SDK's default trait methods, which a trait object keeps although nothing calls them.
+const UNUSED_IMPORTS: &[&str] = &[
+    "env.proxy_add_header_map_value",
+    "env.proxy_close_stream",
+    "env.proxy_dequeue_shared_queue",
+    "env.proxy_done",
+    "env.proxy_enqueue_shared_queue",
+    "env.proxy_get_header_map_value",
+    "env.proxy_get_shared_data",
+    "env.proxy_get_status",
+    "env.proxy_grpc_call",
+    "env.proxy_grpc_cancel",
+    "env.proxy_grpc_close",
+    "env.proxy_grpc_send",
+    "env.proxy_grpc_stream",
+    "env.proxy_register_shared_queue",
+    "env.proxy_replace_header_map_value",
+    "env.proxy_resolve_shared_queue",
+    "env.proxy_set_buffer_bytes",
+    "env.proxy_set_property",
+    "env.proxy_set_shared_data",
+];
 
 /// Largest module, in KiB.
 const MODULE_KIB: u64 = 900;
