@@ -103,8 +103,8 @@ impl Root {
         let bytes = host::buffer(Buffer::PluginConfiguration, size).map_err(|status| {
             vec![format!("the configuration cannot be read (status {status})")]
         })?;
-        let document = Node::from_json(&bytes)
-            .map_err(|why| vec![format!("the policy is not JSON: {why}")])?;
+        let document = Node::from_config(&bytes)
+            .map_err(|why| vec![format!("the policy cannot be read: {why}")])?;
         let (policy, warnings) = Policy::compile(&document)
             .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         for warning in warnings.iter().filter(|d| d.severity == Severity::Warning) {

@@ -148,6 +148,15 @@ fn unconfigured() -> Action {
     Action::Pause
 }
 
+/// Stands in for a bug that a request can reach.
+#[cfg(feature = "test-panic")]
+#[expect(clippy::panic, reason = "the build that has this exists to crash")]
+fn crash_if_asked() {
+    if host::header_list(Map::RequestHeaders).is_ok_and(|h| h.has("x-test-panic")) {
+        panic!("asked to, by x-test-panic");
+    }
+}
+
 struct HostProperties;
 
 impl Properties for HostProperties {
@@ -160,6 +169,8 @@ impl Context for StreamContext {}
 
 impl HttpContext for StreamContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        #[cfg(feature = "test-panic")]
+        crash_if_asked();
         let serialised = host::headers(Map::RequestHeaders);
         let head = serialised.ok().as_deref().and_then(host::fields).map(RequestHead::from_fields);
         // A head that cannot be read is an empty one: its method is none that is known, and it is refused.
