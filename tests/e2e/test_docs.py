@@ -70,9 +70,10 @@ def test_the_filter_from_a_file(tmp_path, start, issuer):
     discovery = block("envoy.md", "http_filters:")[1]["http_filters"][0]
     assert resource["resources"][0]["name"] == discovery["name"]
     assert hardening(resource["resources"][0]) == hardening(wasm_filter(shipped()))
+    (tmp_path / "scopewarden.yaml").write_text(yaml.dump(resource))
     validate(with_filter(discovery), tmp_path)
 
-    # Validation does not read the file: let a running Envoy take it.
+    # Validation only looks whether the file is there: let a running Envoy take it.
     directory = tmp_path / "ecds"
     directory.mkdir()
     envoy = start(load_policy(), ecds=directory)

@@ -207,7 +207,7 @@ def answer_to(seen: Seen, path: str) -> Answer:
 
 def completion(request: dict) -> dict:
     """A short answer; or, offered tools and told `call NAME {...}`, that tool call; after a result, the result."""
-    last = request["messages"][-1]
+    last = {"role": "user", "content": "", **(request["messages"] or [{}])[-1]}
     message: dict = {"role": "assistant", "content": "hello"}
     finish = "stop"
     if last["role"] == "tool":
