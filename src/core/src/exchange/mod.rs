@@ -188,7 +188,16 @@ impl Exchange {
                 Flow::Continue
             }
             (Phase::Closed, Input::Closed { .. }) => Flow::Hold,
-            (_, Input::Closed { status }) => {
+            (phase, Input::Closed { status }) => {
+                // The proxy's buffer limit was hit before ours.
+                if matches!(phase, Phase::Held(_)) && status == Some(413) {
+                    let reason = Reason::BodyTooLarge;
+                    self.decided(
+                        "deny",
+                        Some(Denial::new(reason, reason.meaning().trim())),
+                        world.now,
+                    );
+                }
                 if let Some(record) = self.journal.close(&self.policy, status, world.now) {
                     self.effects.push_back(Effect::Record(record));
                 }

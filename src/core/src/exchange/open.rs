@@ -53,6 +53,10 @@ pub(super) fn open(
     journal.protocol = surface.map_or(Protocol::Rest, |s| s.protocol);
     journal.surface = surface.map(|s| s.name.clone());
     journal.server = surface.and_then(|s| s.server.clone());
+    // A variant of it may still be named by the body; a caller that is not accepted was after this one.
+    if let Some(Endpoint::Plain { base, .. }) = endpoint {
+        journal.operation = Some(*base);
+    }
     let expected = match endpoint {
         None => Body::NotRead,
         Some(endpoint) => expected_body(policy, endpoint, method, &head.headers, end)?,
@@ -127,9 +131,22 @@ fn expected_body(
     if json {
         let unique = |name| headers.one(name).map_err(|_| deny(Reason::HeaderAmbiguous));
         body::check_content(unique("content-type")?, unique("content-encoding")?).map_err(deny)?;
-        return if end { Err(deny(Reason::BodyMissing)) } else { Ok(Body::Awaited) };
+        if end {
+            return Err(deny(Reason::BodyMissing));
+        }
+        // Refused before it is sent, and before the proxy's own buffer limit answers in the proxy's words.
+        return match announced(headers) {
+            Some(length) if length > policy.max_body_bytes => Err(deny(Reason::BodyTooLarge)),
+            _ => Ok(Body::Awaited),
+        };
     }
     Ok(if none && !end { Body::ExpectedEmpty } else { Body::NotRead })
+}
+
+/// The `content-length`, when it is one number. The proxy has checked that it is true.
+fn announced(headers: &Headers) -> Option<usize> {
+    let value = headers.one("content-length").ok().flatten()?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The headers of an allowed request that do not go on.
