@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,9 @@ from conftest import closing, has_keys, load_policy
 from fakes.issuer import Issuer
 from harness import raw
 from harness.envoy import free_port, wait_for
+
+#: Workers of an Envoy under test. Its main thread fetches keys as well, and decides nothing.
+WORKERS = 2
 
 
 def policy(**jwks) -> dict:
@@ -34,50 +36,56 @@ def own():
         yield it
 
 
-def test_a_rotated_key_is_usable_at_once_and_a_removed_one_is_not(start, own):
-    envoy = start(policy(refresh="2s"), issuer=own.port)
+def test_a_rotated_key_is_usable_after_a_refresh_and_a_removed_one_is_not(start, own):
+    envoy = start(policy(refresh="10s"), issuer=own.port)
     wait_for(lambda: has_keys(envoy, own), "the keys")
     old = own.token("autogen:model:read")
     own.add("fresh")
     new = own.token("autogen:model:read", key="fresh")
-    wait_for(lambda: all_workers(envoy, new) == {200}, "the new key on every worker", 8)
+    wait_for(lambda: all_workers(envoy, new) == {200}, "the new key on every worker", 15)
     assert all_workers(envoy, old) == {200}, "both keys serve while they overlap"
     del own.keys["rsa"]
-    wait_for(lambda: all_workers(envoy, old) == {401}, "the old key to be gone", 8)
+    wait_for(lambda: all_workers(envoy, old) == {401}, "the old key to be gone", 15)
     assert models(envoy, old).decision["reason"] == "token_key_unknown"
     assert all_workers(envoy, new) == {200}
 
 
-def test_an_unknown_key_is_fetched_once_however_many_ask(start, own):
-    envoy = start(policy(refresh="5m"), issuer=own.port)
-    wait_for(lambda: has_keys(envoy, own), "the keys")
-    before = len(own.fetches)
-    strangers = [own.token("autogen:model:read", headers={"kid": f"stranger-{n}"}) for n in range(60)]
+def flood(envoy, own, count: int = 60) -> None:
+    """Tokens that name keys which nobody has, many at once."""
+    strangers = [own.token("autogen:model:read", headers={"kid": f"stranger-{n}"}) for n in range(count)]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda token: models(envoy, token), strangers))
-    assert {a.status for a in answers} <= {401}
-    assert {a.decision["reason"] for a in answers} == {"token_key_unknown"}
-    time.sleep(1)
-    assert len(own.fetches) - before <= 1, "an attacker's rate must not become the issuer's"
-    assert all_workers(envoy, own.token("autogen:model:read")) == {200}
+    assert {(a.status, a.decision["reason"]) for a in answers} == {(401, "token_key_unknown")}
 
 
-def test_an_unknown_key_that_exists_is_found_by_that_fetch(start, own):
+def test_a_flood_of_unknown_keys_costs_the_issuer_one_fetch_in_thirty_seconds(start, own):
+    started = time.monotonic()
     envoy = start(policy(refresh="5m"), issuer=own.port)
     wait_for(lambda: has_keys(envoy, own), "the keys")
-    own.add("fresh")
-    token = own.token("autogen:model:read", key="fresh")
-    wait_for(lambda: models(envoy, token).status == 200, "the new key", 5)
-
-
-@pytest.mark.parametrize("mode", ["fail", "html", "truncated"])
-def test_an_outage_keeps_the_last_good_keys(start, own, mode):
-    envoy = start(policy(refresh="1s"), issuer=own.port)
-    wait_for(lambda: has_keys(envoy, own), "the keys")
-    own.mode = mode
     before = len(own.fetches)
-    wait_for(lambda: len(own.fetches) > before + 3, "failed fetches", 15)
+    flood(envoy, own)
+    assert len(own.fetches) == before, "the keys are less than 30 s old"
+
+    own.add("fresh")
+    fresh = own.token("autogen:model:read", key="fresh")
+    time.sleep(max(0.0, 31 - (time.monotonic() - started)))
+    flood(envoy, own)
+    # The unknown key was worth a fetch, in which a real new key comes along; each worker has its own key ring.
+    wait_for(lambda: all_workers(envoy, fresh) == {200}, "the new key", 5)
+    flood(envoy, own)
+    assert len(own.fetches) - before <= WORKERS
     assert all_workers(envoy, own.token("autogen:model:read")) == {200}
+
+
+def test_an_outage_keeps_the_last_good_keys(start, own):
+    envoy = start(policy(refresh="10s"), issuer=own.port)
+    wait_for(lambda: has_keys(envoy, own), "the keys")
+    for mode in ["fail", "html", "truncated"]:
+        own.mode = mode
+        before = len(own.fetches)
+        wait_for(lambda: len(own.fetches) >= before + WORKERS + 1, f"fetches that {mode}", 15)
+        assert all_workers(envoy, own.token("autogen:model:read")) == {200}, mode
+    assert envoy.stat("wasmcustom.scopewarden_key_fetches.outcome.failed") > 0
 
 
 @pytest.mark.parametrize("mode", ["fail", "html", "slow"])
@@ -102,16 +110,15 @@ def test_an_issuer_that_is_down_at_the_start_is_found_later(start, upstream):
         wait_for(lambda: has_keys(envoy, late), "the keys", 40)
 
 
-def test_a_fetch_does_not_block_traffic(start, own):
-    envoy = start(policy(refresh="1s"), issuer=own.port)
+def test_a_slow_fetch_does_not_slow_traffic(start, own):
+    envoy = start(policy(refresh="10s"), issuer=own.port)
     wait_for(lambda: has_keys(envoy, own), "the keys")
     own.mode = "slow"
     before = len(own.fetches)
-    wait_for(lambda: len(own.fetches) > before, "a slow fetch", 10)
+    wait_for(lambda: len(own.fetches) > before, "a slow fetch", 15)
     token, worst = own.token("autogen:model:read"), 0.0
     for _ in range(20):
         started = time.monotonic()
         assert models(envoy, token).status == 200
         worst = max(worst, time.monotonic() - started)
     assert worst < 1.0
-    assert threading.active_count() < 200
