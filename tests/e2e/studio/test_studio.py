@@ -77,13 +77,21 @@ def test_mallory_cannot_say_that_she_is_alice(guarded, issuer, team):
     assert (answer.status, answer.decision["reason"]) == (403, "parameter_not_bound")
     answer = ask(guarded, issuer, "DELETE", f"/api/teams/{team}?user_id={ALICE}", MALLORY, "builders")
     assert (answer.status, answer.decision["reason"]) == (403, "parameter_not_bound")
-    body = {"id": team, "user_id": ALICE, "component": TEAM}
+    body = {"user_id": ALICE, "component": TEAM}
     answer = ask(guarded, issuer, "POST", "/api/teams/", MALLORY, "builders", body=body)
     assert (answer.status, answer.decision["reason"]) == (403, "parameter_not_bound")
 
 
+def test_taking_over_a_team_by_its_id_is_an_operation_of_its_own(guarded, issuer, team):
+    """Studio overwrites whatever team the body's `id` names, whoever owns it."""
+    body = {"id": team, "user_id": MALLORY, "component": TEAM}
+    answer = ask(guarded, issuer, "POST", "/api/teams/", MALLORY, "builders", body=body)
+    assert (answer.status, answer.decision["reason"]) == (403, "scope_missing")
+    assert ask(guarded, issuer, "GET", f"/api/teams/{team}?user_id={ALICE}", ALICE, "readers").status == 200
+
+
 @pytest.mark.parametrize(
-    "query", ["user_id={m}&user_id={a}", "user_id={a}&user_id={m}", "%75ser_id={a}", "user_id={a}%20", ""]
+    "query", ["user_id={m}&user_id={a}", "user_id={a}&user_id={m}", "%75ser_id={a}", "user_id={a}%20"]
 )
 def test_mallory_cannot_say_it_in_another_way(guarded, issuer, team, query):
     target = f"/api/teams/{team}?" + query.format(a=ALICE, m=MALLORY)
