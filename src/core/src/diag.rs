@@ -161,24 +161,31 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, k)| k)
 }
 
-/// Levenshtein distance.
+/// How many characters were added, left out, changed, or swapped with the next one.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let mut above_that = above.clone();
+    let mut before_a = None;
     for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        if let Some(first) = row.first_mut() {
-            *first = left;
+        let mut row = vec![i.saturating_add(1)];
+        let mut before_b = None;
+        for (j, cb) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX);
+            let changed = at(&above, j).saturating_add(usize::from(ca != *cb));
+            let left_out = at(&above, j.saturating_add(1)).saturating_add(1);
+            let added = at(&row, j).saturating_add(1);
+            let mut least = changed.min(left_out).min(added);
+            if before_a == Some(*cb) && before_b == Some(ca) {
+                least = least.min(at(&above_that, j.saturating_sub(1)).saturating_add(1));
+            }
+            row.push(least);
+            before_b = Some(*cb);
         }
-        for (cell, cb) in row.iter_mut().skip(1).zip(&b) {
-            let substituted = diagonal.saturating_add(usize::from(ca != *cb));
-            diagonal = *cell;
-            left = substituted.min(diagonal.saturating_add(1)).min(left.saturating_add(1));
-            *cell = left;
-        }
+        above_that = std::mem::replace(&mut above, row);
+        before_a = Some(ca);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -190,6 +197,8 @@ mod tests {
         let known = ["scope", "models", "require"];
         assert_eq!(closest("scop", known), Some("scope"));
         assert_eq!(closest("modles", known), Some("models"));
+        assert_eq!(closest("scpoe", known), Some("scope"));
+        assert_eq!(closest("rqeuier", known), Some("require"));
         assert_eq!(closest("zebra", known), None);
     }
 
@@ -198,5 +207,21 @@ mod tests {
         let path = Path::root().key("rules").index(3).key("scope");
         assert_eq!(path.to_string(), "rules[3].scope");
         assert_eq!(Path::root().to_string(), "policy");
+    }
+
+    #[test]
+    fn distances() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("mode", "moed", 1),
+            ("ab", "ba", 1),
+            ("abcd", "badc", 2),
+            ("ca", "abc", 3),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+        }
     }
 }
