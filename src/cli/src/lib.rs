@@ -13,4 +13,5 @@ pub mod load;
 pub mod report;
 pub mod request;
 pub mod source;
+pub mod text;
 pub mod yaml_out;

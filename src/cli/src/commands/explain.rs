@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::drive::{self, Answer, Question};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
+use crate::text::printable;
 
 /// Decide one request, and say why, for people.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ fn trace(answer: &Answer) -> String {
         let (first, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
         let value = answer.record.get(first)?;
         let value = if rest.is_empty() { Some(value) } else { value.get(rest) };
-        value.and_then(Value::as_str).map(shown)
+        value.and_then(Value::as_str).map(printable)
     };
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     out.line("request", &format!("{} {}", or_none(text("method")), or_none(text("path"))));
@@ -57,7 +58,7 @@ fn trace(answer: &Answer) -> String {
     if let Some(facts) = answer.record.get("facts").and_then(Value::as_object) {
         let facts: Vec<String> = facts
             .iter()
-            .map(|(name, value)| format!("{name} = {}", shown(&value.to_string())))
+            .map(|(name, value)| format!("{name} = {}", printable(&value.to_string())))
             .collect();
         out.line("facts", &facts.join(", "));
     }
@@ -107,7 +108,7 @@ fn rules(out: &mut Trace, answer: &Answer) {
             _ if refused_by == Some(&*rule.id) => "refuses".to_owned(),
             Some(denial) => {
                 let message = denial.get("message").and_then(Value::as_str).unwrap_or_default();
-                format!("would refuse (shadow): {}", shown(message))
+                format!("would refuse (shadow): {}", printable(message))
             }
             None if answer.decision() == "allow" => "holds".to_owned(),
             None => "applies".to_owned(),
@@ -130,7 +131,7 @@ fn verdict(out: &mut Trace, answer: &Answer) {
     }
     out.line("decision", &line);
     if let Some(message) = text("message") {
-        out.line("", &shown(message));
+        out.line("", &printable(message));
     }
     if let Some(refusal) = &answer.refusal {
         let grpc = refusal.grpc_status.map_or_else(String::new, |s| format!(", grpc-status {s}"));
@@ -138,7 +139,7 @@ fn verdict(out: &mut Trace, answer: &Answer) {
         for (name, value) in &refusal.headers {
             out.line("", &format!("{name}: {value}"));
         }
-        out.line("", &shown(&String::from_utf8_lossy(&refusal.body)));
+        out.line("", &printable(&String::from_utf8_lossy(&refusal.body)));
     }
 }
 
@@ -150,11 +151,4 @@ impl Trace {
     fn line(&mut self, name: &str, text: &str) {
         let _ = writeln!(self.0, "{name:<10} {text}");
     }
-}
-
-/// Text that a caller chose, safe for a terminal.
-fn shown(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
-        .collect()
 }

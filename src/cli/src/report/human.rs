@@ -8,6 +8,7 @@ use scopewarden_core::diag::Severity;
 
 use super::{Checked, Finding, count};
 use crate::source::Source;
+use crate::text::printable;
 
 /// Every finding with its source line, and the sum of them.
 ///
@@ -35,7 +36,7 @@ fn group<'a>(source: &'a Source, finding: &'a Finding) -> Group<'a> {
         Some(span) => {
             let primary = AnnotationKind::Primary
                 .span(visible(&source.text, span))
-                .label(finding.path.as_deref());
+                .label(finding.path.as_deref().map(printable));
             let mut snippet =
                 Snippet::source(&*source.text).path(&*source.name).annotation(primary);
             if let Some(related) = &finding.related {

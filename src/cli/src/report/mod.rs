@@ -18,7 +18,7 @@ pub struct Finding {
     pub severity: Severity,
     /// A stable name, such as `unknown-key`.
     pub code: &'static str,
-    /// The place in the tree, such as `rules[3].scope`; `None` for trouble with the text itself.
+    /// The place in the tree, such as `rules[3].scope`; `None` for the whole document.
     pub path: Option<String>,
     /// The place in the text, in bytes.
     pub span: Option<Range<usize>>,

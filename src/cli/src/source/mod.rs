@@ -78,7 +78,7 @@ impl Source {
                 span: self.span(&d.path, d.code),
                 severity: d.severity,
                 code: d.code,
-                path: Some(d.path.to_string()),
+                path: (!d.path.steps().is_empty()).then(|| d.path.to_string()),
                 message: d.message,
                 help: d.help,
                 related: None,

@@ -20,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::io::Io;
 use crate::load::{self, Loaded};
 use crate::source::os_reason;
+use crate::text::printable;
 use config::{Setup, Upstream};
 use envoy::Envoy;
 use guide::Badge;
@@ -143,7 +144,7 @@ async fn demonstrate(
         io,
         &format!(
             "Envoy with the filter on 127.0.0.1:{port}, policy `{}`, metrics at {metrics}",
-            loaded.policy.name
+            printable(&loaded.policy.name)
         ),
     )?;
 

@@ -3,6 +3,8 @@
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::text::printable;
+
 /// The decision record in a line of Envoy's log, as one readable line.
 pub(super) fn readable(line: &str) -> Option<String> {
     let (_, json) = line.split_once('{')?;
@@ -12,8 +14,8 @@ pub(super) fn readable(line: &str) -> Option<String> {
     }
     let text = |pointer: &str| {
         let value = record.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
-        // Callers choose some of this, and a terminal obeys control characters.
-        value.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
+        // Callers choose some of this.
+        printable(value)
     };
     let decision = text("/decision");
     let colour = match &*decision {
@@ -33,10 +35,7 @@ pub(super) fn readable(line: &str) -> Option<String> {
         out.push_str(&format!("  {}", text("/reason")));
     }
     if let Some(message) = record.get("message").and_then(Value::as_str) {
-        out.push_str(&format!(
-            ": {}",
-            message.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
-        ));
+        out.push_str(&format!(": {}", printable(message)));
     }
     Some(out)
 }
