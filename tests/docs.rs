@@ -14,6 +14,6 @@ fn documented_commands_do_what_the_pages_say() {
         }
     }
     for page in pages.iter().filter(|page| page.exists()) {
-        console::run(page, None);
+        console::run(page, Some(&root().join("docs/examples")));
     }
 }
