@@ -125,6 +125,28 @@ fn it_is_bounded_and_keeps_what_is_used() {
 }
 
 #[test]
+fn a_token_that_comes_back_starts_anew() {
+    let (issuer, mut ring) = remote();
+    let proven = |ring: &KeyRing| verified(&good(), &issuer, ring);
+    let mut cache = TokenCache::with_capacity(2);
+    for token in [b"x", b"y", b"x", b"z"] {
+        cache.insert(token, proven(&ring), NOW);
+    }
+    assert!(cache.get(b"y", &ring, NOW).is_none(), "the oldest since x came again");
+    assert!(cache.get(b"x", &ring, NOW).is_some());
+    // Forgotten because the keys changed, then verified again.
+    let mut cache = TokenCache::with_capacity(2);
+    cache.insert(b"x", proven(&ring), NOW);
+    fetch(&mut ring, NOW, &["ed"]);
+    assert!(cache.get(b"x", &ring, NOW).is_none());
+    for token in [b"y", b"x", b"z"] {
+        cache.insert(token, proven(&ring), NOW);
+    }
+    assert!(cache.get(b"y", &ring, NOW).is_none());
+    assert!(cache.get(b"x", &ring, NOW).is_some());
+}
+
+#[test]
 fn nothing_of_a_token_is_printed() {
     let (issuer, ring) = remote();
     let token = good();

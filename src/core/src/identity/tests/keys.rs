@@ -149,6 +149,9 @@ fn k4_points_off_the_curve() {
     ] {
         assert_ne!(dropped(key.clone()), "", "{key}");
     }
+    // The right number of bytes in all is not enough.
+    let uneven = with(jwk("p256"), json!({"x": b64([1; 31]), "y": b64([1; 33])}));
+    assert_eq!(dropped(uneven), "its `x` is not 32 bytes long");
 }
 
 #[test]

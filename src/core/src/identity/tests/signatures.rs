@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::*;
 
-use super::super::{Algorithm, Hash, HostSignatures, KeyRing, NoHost, verify};
+use super::super::{Algorithm, Hash, HostSignatures, KeyRing, KeySet, NoHost, verify};
 use super::mint::{self, NOW, NOW_SECS, SKEW, b64, header, issuer, payload, token};
 
 fn options() -> Option<VerificationOptions> {
@@ -186,5 +186,38 @@ fn a_host_that_cannot_say_is_not_a_host_that_says_yes() {
         assert!(!accepted(&forged, &Says(None)));
         let delegated = !matches!(algorithm, Algorithm::Ps256 | Algorithm::EdDsa);
         assert_eq!(accepted(&good, &Says(Some(false))), !delegated, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_host_only_sees_signatures_that_could_be_right() {
+    let yes = Says(Some(true));
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384] {
+        let good = token(algorithm, &header(algorithm), &payload());
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        assert!(accepted(&good, &yes));
+        let longer = [&[0], &signature[..]].concat();
+        let mut malformed = vec![longer, signature[1..].to_vec(), vec![1]];
+        if algorithm != Algorithm::Rs256 {
+            let half = signature.len() / 2;
+            malformed.push([vec![0; half], signature[half..].to_vec()].concat());
+            malformed.push([signature[..half].to_vec(), vec![0xff; half]].concat());
+        }
+        for bytes in malformed {
+            let forged = format!("{message}.{}", b64(&bytes));
+            assert!(!accepted(&forged, &yes), "{algorithm}, {} bytes", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn a_key_answers_for_its_own_algorithms_only() {
+    let bound = mint::with(mint::jwk("rsa"), serde_json::json!({"alg": "PS256"}));
+    let (set, _) = KeySet::parse(&mint::jwks(&[bound])).unwrap();
+    for algorithm in Algorithm::ALL {
+        let signature = mint::sign(algorithm, b"message");
+        let verifies = set.keys()[0].verifies(algorithm, b"message", &signature, &NoHost);
+        assert_eq!(verifies, algorithm == Algorithm::Ps256, "{algorithm}");
     }
 }
