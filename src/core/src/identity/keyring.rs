@@ -158,10 +158,16 @@ impl KeyRing {
     /// [`Reason::KeysUnavailable`].
     pub fn keys(&self, issuer: usize, now: UnixMillis) -> Result<&KeySet, TokenError> {
         let held = self.slots.get(issuer).and_then(|slot| slot.believed(now));
-        held.map(|held| &*held.keys).ok_or_else(|| TokenError {
-            reason: Reason::KeysUnavailable,
-            detail: "the issuer's keys could not be fetched".to_owned(),
-            issuer: Some(issuer),
+        held.map(|held| &*held.keys).ok_or_else(|| {
+            let detail = match self.status(issuer, now) {
+                KeyStatus::NeverFetched => "the issuer's keys are still being fetched",
+                _ => "the issuer's keys could not be fetched for too long",
+            };
+            TokenError {
+                reason: Reason::KeysUnavailable,
+                detail: detail.to_owned(),
+                issuer: Some(issuer),
+            }
         })
     }
 

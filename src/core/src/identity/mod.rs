@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Everything is refused that two readers could read differently, even where RFC 7519 would let
-//! it pass.
+//! it pass; `docs/decisions/0006-a-token-has-one-reading.md` says what.
 
 mod algorithm;
 mod bearer;

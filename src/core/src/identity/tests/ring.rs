@@ -45,6 +45,7 @@ fn keys_are_due_at_once_and_then_on_the_timer() {
     assert_eq!(ring.status(1, NOW), KeyStatus::Inline);
     let error = run(&ring, &good(), NOW).unwrap_err();
     assert_eq!((error.reason, error.issuer), (Reason::KeysUnavailable, Some(0)));
+    assert!(error.detail.contains("still being fetched"));
     let due = ring.due(NOW);
     assert_eq!(due.len(), 1);
     assert_eq!((due[0].issuer, due[0].source.path.as_str()), (0, "/jwks"));
@@ -158,6 +159,7 @@ fn k5_the_last_good_set_ages_out_and_comes_back() {
     assert_eq!(ring.status(0, after), KeyStatus::Failing);
     let error = ring.keys(0, after).unwrap_err();
     assert_eq!((error.reason, error.reason.status()), (Reason::KeysUnavailable, 503));
+    assert!(error.detail.contains("for too long"));
     assert_eq!(ring.due(after).len(), 1);
     ok(&mut ring, after, &[jwk("ed")]).unwrap();
     assert!(ring.keys(0, after).is_ok());
