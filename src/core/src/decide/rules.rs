@@ -93,7 +93,8 @@ pub(super) fn check_binding(call: &Call<'_>, binding: &Binding) -> Result<(), De
     })?;
     let in_body: Vec<&Fact> =
         binding.body.map(|pointer| call.facts.all(pointer).collect()).unwrap_or_default();
-    if in_query.is_none() && in_body.is_empty() {
+    let in_path = call.params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    if in_query.is_none() && in_path.is_none() && in_body.is_empty() {
         return if binding.required {
             Err(Denial::new(
                 Reason::ParameterNotBound,
@@ -117,6 +118,7 @@ pub(super) fn check_binding(call: &Call<'_>, binding: &Binding) -> Result<(), De
         ));
     };
     let matches = in_query.is_none_or(|value| value == claim)
+        && in_path.is_none_or(|value| value == claim)
         && in_body.iter().all(|value| value.as_text() == Some(claim));
     if matches {
         return Ok(());

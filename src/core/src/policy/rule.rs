@@ -59,13 +59,13 @@ pub enum Admit {
 /// A caller-chosen parameter that must say who the caller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The parameter's name: a query parameter, and a top-level member of a JSON body.
+    /// The parameter's name: a query or path parameter, and a top-level member of a JSON body.
     pub parameter: String,
     /// The body member `/parameter`, when the operation's body is JSON.
     pub body: Option<PointerId>,
     /// The claim it must equal: `sub`, or a name in [`Principal::claims`](crate::identity::Principal).
     pub claim: String,
-    /// Whether it must appear in at least one of the two places.
+    /// Whether it must appear in at least one of these places.
     pub required: bool,
 }
 
