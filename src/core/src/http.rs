@@ -2,6 +2,20 @@
 
 use std::ops::Range;
 
+/// Headers that do not go on to the upstream: those that make some servers read another method or
+/// path than the one that was judged, and the gateway's own.
+pub const NEVER_FORWARDED: [&str; 9] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-forwarded-uri",
+    "x-forwarded-prefix",
+    "x-scopewarden-decision",
+];
+
 /// Header fields in wire order, names in lower case, values as bytes.
 ///
 /// One buffer and ranges into it, so that taking a host's header map costs two allocations.

@@ -4,24 +4,11 @@ use super::held::{Body, Caller, Held};
 use super::journal::Journal;
 use crate::body;
 use crate::decide::Denial;
-use crate::http::{Headers, RequestHead};
+use crate::http::{Headers, NEVER_FORWARDED, RequestHead};
 use crate::limits;
 use crate::operation::{BodyKind, Method, Protocol, Query, canonicalize, split_target};
 use crate::policy::{Endpoint, Policy, Surface};
 use crate::reason::Reason;
-
-/// Headers that make some servers read another method or path than the one that was judged, and the gateway's own.
-const NEVER_FORWARDED: [&str; 9] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "x-original-url",
-    "x-original-uri",
-    "x-rewrite-url",
-    "x-forwarded-uri",
-    "x-forwarded-prefix",
-    "x-scopewarden-decision",
-];
 
 /// Reads the head: method, path, endpoint, and what the body has to be.
 pub(super) fn open(

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::path::check_segment;
 use crate::limits::MAX_SEGMENTS;
+use crate::reason::Reason;
 
 /// A path with parameters.
 ///
@@ -136,7 +137,7 @@ impl Segment {
                     "`{text}`: a parameter may be followed by `:` and one word only, as in `{{id}}:cancel`"
                 ));
             };
-            check_segment(verb).map_err(|r| format!("`{text}`: {}", r.meaning().trim()))?;
+            check_segment(verb).map_err(|reason| format!("`{text}`: {}", clause(reason)))?;
             return Ok(Self::Verb { name: param(inner, text)?, verb: verb.to_owned() });
         }
         if let Some(name) = inner.strip_suffix("...") {
@@ -159,7 +160,7 @@ impl Segment {
         }
         match check_segment(text) {
             Ok(()) => Ok(Self::Literal(text.to_owned())),
-            Err(reason) => Err(format!("no request reaches `{text}`: {}", reason.meaning().trim())),
+            Err(reason) => Err(format!("no request reaches `{text}`: {}", clause(reason))),
         }
     }
 
@@ -195,6 +196,13 @@ impl fmt::Display for Segment {
             Self::Tail(name) => write!(f, "{{{name}...}}"),
         }
     }
+}
+
+/// The reason's meaning as part of a sentence: `the path has a ...`.
+fn clause(reason: Reason) -> String {
+    let meaning = reason.meaning().trim().trim_end_matches('.');
+    let mut chars = meaning.chars();
+    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
 
 /// Whether a segment is what `{name:int}` takes: `^[1-9][0-9]*$`.

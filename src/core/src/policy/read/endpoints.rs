@@ -44,25 +44,25 @@ fn report_overlaps(catalogue: &Catalogue, out: &mut Diagnostics) {
         {
             continue;
         }
-        let (first, later) = if a <= b { (winner, loser) } else { (loser, winner) };
+        let in_order = winner.endpoint <= loser.endpoint;
+        let (first, later) = if in_order { (winner, loser) } else { (loser, winner) };
         let (Some(first_place), Some(later_place)) = (place(first), place(later)) else { continue };
         // One finding per pair of places: two packs on one mount overlap in many operations.
         if !reported.insert((first_place, later_place)) {
             continue;
         }
-        let method = winner.method;
-        let paths = if winner.template == loser.template {
-            format!("`{method} {}`", winner.template)
-        } else {
-            format!("`{method} {}` and `{}`", winner.template, loser.template)
-        };
-        let [first, later] = [first, later].map(|route| title(catalogue, route.endpoint));
-        out.error(
-            codes::OVERLAP,
-            later_place,
-            format!("{paths} could be {first} of `{first_place}` as well as {later}"),
-        )
-        .help("mount the two on different paths; for a pack's operation, change its scope with a rule");
+        let message = format!(
+            "`{} {}` of {} and `{}` of {} (`{first_place}`) match the same requests{}",
+            later.method,
+            later.template,
+            title(catalogue, later.endpoint),
+            first.template,
+            title(catalogue, first.endpoint),
+            if overlap.duplicate { "" } else { ", and need different scopes or tiers" },
+        );
+        out.error(codes::OVERLAP, later_place, message).help(
+            "mount them on different paths; to change a pack's operation, write a rule about it",
+        );
     }
 }
 

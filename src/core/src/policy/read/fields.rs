@@ -170,9 +170,10 @@ impl<'n> Field<'n> {
         let finding = out.error(
             codes::INVALID_VALUE,
             &self.path,
-            format!("`{text}` is not one of {}", list(&names)),
+            format!("`{text}` is not {}", any_of(&names)),
         );
-        if let Some(known) = closest(text, names) {
+        let respelt = names.iter().copied().find(|name| name.eq_ignore_ascii_case(text));
+        if let Some(known) = respelt.or_else(|| closest(text, names)) {
             finding.help(format!("did you mean `{known}`?"));
         }
         None
@@ -181,7 +182,13 @@ impl<'n> Field<'n> {
     /// An integer, inclusive bounds.
     pub fn integer(&self, least: i64, most: i64, out: &mut Diagnostics) -> Option<i64> {
         let Some(value) = whole(self.node) else {
-            self.wrong_type("a whole number", out);
+            match self.node {
+                Node::Number(number) => {
+                    let message = format!("expected a whole number, found {number}");
+                    out.error(codes::WRONG_TYPE, &self.path, message);
+                }
+                _ => self.wrong_type("a whole number", out),
+            }
             return None;
         };
         if value < least || value > most {
@@ -210,12 +217,16 @@ impl<'n> Field<'n> {
                 out.error(codes::INVALID_VALUE, &self.path, message);
                 None
             }
-            Ok(ms) if ms < least || ms > most => {
-                out.error(
-                    codes::OUT_OF_RANGE,
-                    &self.path,
-                    format!("`{text}` is not between {} and {}", span(least), span(most)),
-                );
+            Ok(ms) if ms < least => {
+                let message =
+                    format!("`{text}` is less than {}, the least there can be", span(least));
+                out.error(codes::OUT_OF_RANGE, &self.path, message);
+                None
+            }
+            Ok(ms) if ms > most => {
+                let message =
+                    format!("`{text}` is more than {}, the most there can be", span(most));
+                out.error(codes::OUT_OF_RANGE, &self.path, message);
                 None
             }
             Ok(ms) => Some(ms),
@@ -272,6 +283,16 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+/// `` `a`, `b` or `c` ``.
+fn any_of(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
@@ -354,7 +375,7 @@ mod tests {
         };
         assert_eq!(
             findings("\"5s\"", read),
-            ["error[out-of-range] policy: `5s` is not between 10s and 1d"]
+            ["error[out-of-range] policy: `5s` is less than 10s, the least there can be"]
         );
         assert_eq!(
             findings("30.0", read),

@@ -26,32 +26,56 @@ mod unused;
 pub use codes::CODES;
 
 use super::{Mode, Policy, hash};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Path, Step};
 use crate::limits;
 use crate::node::Node;
 use crate::time::parse_size;
 use catalogue::Catalogue;
 use claims::Claims;
-use fields::{Field, Object};
+use fields::{Field, Object, whole};
 use identity::Sources;
 
+/// Smallest body cap, in bytes: less would refuse every request that is judged by its body.
+const LEAST_BODY_BYTES: usize = 1024;
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 impl Policy {
-    /// Compiles a policy document. On success the findings are warnings.
+    /// Compiles a policy document. On success the findings are warnings, in the document's order.
     ///
     /// # Errors
-    /// Everything that is wrong with the document, in the order of its sections, warnings among it.
+    /// Everything that is wrong with the document, in its order, warnings among it.
     pub fn compile(document: &Node) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut out = Diagnostics::default();
         let policy = Field::root(document)
             .object(&kinds::POLICY, &mut out)
             .and_then(|object| compile(&object, document, &mut out));
+        let refused = out.has_errors();
+        let mut findings = out.into_vec();
+        findings.sort_by_cached_key(|finding| position(document, &finding.path));
         match policy {
-            Some(policy) if !out.has_errors() => Ok((policy, out.into_vec())),
-            _ => Err(out.into_vec()),
+            Some(policy) if !refused => Ok((policy, findings)),
+            _ => Err(findings),
         }
     }
+}
+
+/// Where `path` is in the document: the number of the member or element at each step.
+fn position(document: &Node, path: &Path) -> Vec<usize> {
+    let mut at = Some(document);
+    let mut position = Vec::new();
+    for step in path.steps() {
+        let (index, next) = match (at, step) {
+            (Some(Node::Object(members)), Step::Key(key)) => {
+                let index = members.iter().position(|(name, _)| name == key);
+                (index, index.and_then(|n| members.get(n)).map(|(_, node)| node))
+            }
+            (Some(Node::Array(items)), Step::Index(index)) => (Some(*index), items.get(*index)),
+            _ => (None, None),
+        };
+        position.push(index.unwrap_or(usize::MAX));
+        at = next;
+    }
+    position
 }
 
 /// Reads every section whatever the others hold; `None` when the policy has no name.
@@ -126,25 +150,26 @@ fn body_limit(policy: &Object<'_>, out: &mut Diagnostics) -> usize {
         return default;
     };
     let Some(field) = limits.get("body") else { return default };
-    let size = match field.node() {
-        Node::Number(_) => field.integer(1, i64::MAX, out).and_then(|n| u64::try_from(n).ok()),
-        _ => field.text(out).and_then(|text| match parse_size(text) {
-            Ok(size) => Some(size),
-            Err(message) => {
+    let size = match (field.node(), whole(field.node())) {
+        (Node::Number(_), Some(size)) => u64::try_from(size).unwrap_or_default(),
+        (Node::Number(_), None) => {
+            field.wrong_type("a size in bytes", out);
+            return default;
+        }
+        _ => match field.text(out).map(parse_size) {
+            None => return default,
+            Some(Ok(size)) => size,
+            Some(Err(message)) => {
                 out.error(codes::INVALID_VALUE, field.path(), message);
-                None
+                return default;
             }
-        }),
+        },
     };
-    let Some(size) = size else { return default };
     match usize::try_from(size) {
-        Ok(size) if (1024..=limits::MAX_BODY_BYTES).contains(&size) => size,
+        Ok(size) if (LEAST_BODY_BYTES..=limits::MAX_BODY_BYTES).contains(&size) => size,
         _ => {
-            out.error(
-                codes::OUT_OF_RANGE,
-                field.path(),
-                "the body limit is not between 1KiB and 64MiB",
-            );
+            let message = "the body limit is not between `1KiB` and `64MiB`";
+            out.error(codes::OUT_OF_RANGE, field.path(), message);
             default
         }
     }

@@ -6,6 +6,7 @@ use super::codes;
 use super::fields::{Field, Object, whole};
 use super::scope;
 use crate::diag::Diagnostics;
+use crate::http::NEVER_FORWARDED;
 use crate::node::Node;
 use crate::operation::{FactName, Pointer};
 
@@ -143,16 +144,38 @@ fn arguments(
 fn values_by_pointer(field: &Field<'_>, out: &mut Diagnostics) -> Vec<(Pointer, Vec<Admit>)> {
     let mut conditions = Vec::new();
     for (text, values) in field.map(out) {
-        let pointer = Pointer::parse(text);
         let admits = values.some_list(out).iter().filter_map(|item| admit(item, out)).collect();
-        match pointer {
-            Ok(pointer) => conditions.push((pointer, admits)),
-            Err(message) => {
-                out.error(codes::INVALID_POINTER, values.path(), message);
-            }
+        if let Some(pointer) = pointer(text, &values, out) {
+            conditions.push((pointer, admits));
         }
     }
     conditions
+}
+
+/// The JSON pointer `text`, which stands at `field`.
+///
+/// One element of an array cannot be picked: which one it is would be the caller's choice.
+fn pointer(text: &str, field: &Field<'_>, out: &mut Diagnostics) -> Option<Pointer> {
+    match Pointer::parse(text) {
+        Err(message) => {
+            out.error(codes::INVALID_POINTER, field.path(), message);
+            None
+        }
+        Ok(pointer) => {
+            let number =
+                |step: &String| !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
+            if pointer.steps().iter().any(number) {
+                out.error(
+                    codes::INVALID_POINTER,
+                    field.path(),
+                    format!("`{text}` picks one element of an array"),
+                )
+                .help("write `*` for every element");
+                return None;
+            }
+            Some(pointer)
+        }
+    }
 }
 
 fn admit(field: &Field<'_>, out: &mut Diagnostics) -> Option<Admit> {
@@ -169,23 +192,8 @@ fn admit(field: &Field<'_>, out: &mut Diagnostics) -> Option<Admit> {
     }
 }
 
-/// Headers that never reach a condition, or that do not go on to the upstream, so that a condition
-/// on them would say nothing about what the upstream sees.
-const UNUSABLE_HEADERS: [&str; 13] = [
-    "authorization",
-    "host",
-    "x-forwarded-prefix",
-    "x-forwarded-uri",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-uri",
-    "x-original-url",
-    "x-rewrite-url",
-    "connection",
-    "transfer-encoding",
-    "x-scopewarden-decision",
-];
+/// Headers that decide who calls or where a request goes, which scopes and operations judge.
+const JUDGED_ELSEWHERE: [&str; 2] = ["authorization", "host"];
 
 fn headers(field: &Field<'_>, out: &mut Diagnostics) -> Vec<(String, Vec<Glob>)> {
     let mut headers: Vec<(String, Vec<Glob>)> = Vec::new();
@@ -202,13 +210,17 @@ fn headers(field: &Field<'_>, out: &mut Diagnostics) -> Vec<(String, Vec<Glob>)>
             if name.starts_with(':') {
                 finding.help("method and path are named by the operation");
             }
-        } else if UNUSABLE_HEADERS.contains(&name.as_str()) {
+        } else if JUDGED_ELSEWHERE.iter().chain(&NEVER_FORWARDED).any(|other| *other == name) {
             out.error(
                 codes::NEVER_MATCHES,
                 admits.path(),
                 format!("a condition on the header `{name}` cannot be relied on"),
             )
-            .help("tokens are judged by scopes, and this filter removes headers that name another path or method");
+            .help(if NEVER_FORWARDED.contains(&name.as_str()) {
+                "this filter removes it, since some servers read another path or method from it"
+            } else {
+                "tokens are judged by scopes, and hosts by the proxy's routes"
+            });
         } else if headers.iter().any(|(other, _)| *other == name) {
             out.error(
                 codes::DUPLICATE,

@@ -277,28 +277,31 @@ fn read_bodies(
     catalogue: &mut Catalogue,
     out: &mut Diagnostics,
 ) {
-    let mut blind = BTreeSet::new();
+    let mut blind: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for id in operations {
         let Some(draft) = catalogue.operations.get_mut(*id) else { continue };
         let surface = catalogue.surfaces.get(draft.operation.surface);
         let binary = surface.is_some_and(|surface| surface.protocol == Protocol::Grpc);
-        match draft.operation.body {
-            BodyKind::Opaque if !binary => draft.operation.body = BodyKind::Json,
-            BodyKind::Opaque | BodyKind::Multipart => {
-                blind.insert(draft.operation.id.clone());
+        let why = match draft.operation.body {
+            BodyKind::Opaque if !binary => {
+                draft.operation.body = BodyKind::Json;
+                continue;
             }
-            BodyKind::Json if draft.rpc => {
-                blind.insert(draft.operation.id.clone());
-            }
-            BodyKind::Json | BodyKind::None => {}
+            BodyKind::Json if draft.rpc => (
+                "is a JSON-RPC message, in which a parameter has no fixed place",
+                "use `arguments`, or `body` with the parameter's JSON pointer",
+            ),
+            BodyKind::Opaque => ("has a binary body, which is not read", TAKE_OUT),
+            BodyKind::Multipart => ("has a multipart body, which is not read", TAKE_OUT),
+            BodyKind::Json | BodyKind::None => continue,
+        };
+        blind.entry(why).or_default().insert(draft.operation.id.clone());
+    }
+    for ((why, help), operations) in blind {
+        if let Some(subject) = subject(&operations) {
+            out.error(codes::BODY_NOT_READ, field.path(), format!("{subject} {why}")).help(help);
         }
     }
-    if let Some(subject) = subject(&blind) {
-        out.error(
-            codes::BODY_NOT_READ,
-            field.path(),
-            format!("a parameter in the body of {subject} would not be seen"),
-        )
-        .help("`bind` looks in the query and at the top level of JSON bodies; use `arguments` or `body` for JSON-RPC messages");
-    }
 }
+
+const TAKE_OUT: &str = "take it out of `on`; a parameter in such a body would not be seen";

@@ -281,9 +281,10 @@ impl<'w> Mounting<'w> {
         catalogue: &mut Catalogue,
     ) -> OperationId {
         let written = self.written;
+        let binary = written.pack.protocol == Protocol::Grpc;
         // Bound parameters are looked for in the body, which has to be JSON for that.
         let body = match entry.body {
-            BodyKind::Opaque if !written.bind.is_empty() => BodyKind::Json,
+            BodyKind::Opaque if !written.bind.is_empty() && !binary => BodyKind::Json,
             body => body,
         };
         catalogue.operation(Entry {
