@@ -1,0 +1,128 @@
+//! Policies as people write them: what is taken, what is refused, and in which words.
+//!
+//! A fixture lists what is found in it in its first lines, `# expect: ` and the finding. In `good/` that is
+//! severity, code and place of each warning; in `bad/` the whole finding.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: stopping is how it reports")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use scopewarden_cli::source::Source;
+use scopewarden_core::diag::{Diagnostic, Severity};
+use scopewarden_core::node::Node;
+use scopewarden_core::policy::{CODES, Policy, SCHEMA};
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/policies").join(kind);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn expected(text: &str) -> Vec<String> {
+    text.lines().filter_map(|line| line.strip_prefix("# expect: ")).map(str::to_owned).collect()
+}
+
+fn tree(name: &str, text: &str) -> Node {
+    let source = Source::from_bytes(name, text.as_bytes()).unwrap();
+    source.node().unwrap_or_else(|| panic!("{name}: {:#?}", source.problems))
+}
+
+/// `warning[shadow] mode`.
+fn head(finding: &Diagnostic) -> String {
+    let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+    format!("{severity}[{}] {}", finding.code, finding.path)
+}
+
+fn schema() -> jsonschema::Validator {
+    jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap()
+}
+
+#[test]
+fn good_policies_compile() {
+    for file in fixtures("good") {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        let (policy, warnings) = match Policy::compile(&tree(&name, &text)) {
+            Ok(compiled) => compiled,
+            Err(findings) => panic!("{name}: {findings:#?}"),
+        };
+        let mut found: Vec<String> = warnings.iter().map(head).collect();
+        let mut wanted = expected(&text);
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted, "{name}");
+        assert!(policy.hash.starts_with("sha256:") && policy.hash.len() == 71, "{name}");
+    }
+}
+
+#[test]
+fn bad_policies_say_what_is_wrong() {
+    let mut wrong = BTreeMap::new();
+    for file in fixtures("bad") {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let findings = Policy::compile(&tree(&name, &text)).err().unwrap_or_default();
+        let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        if found.is_empty() || found != expected(&text) {
+            let shown: Vec<String> = found.iter().map(|f| format!("# expect: {f}\n")).collect();
+            wrong.insert(name, shown.concat());
+        }
+    }
+    let report: Vec<String> =
+        wrong.iter().map(|(name, found)| format!("{name}\n{found}")).collect();
+    assert!(wrong.is_empty(), "\n{}", report.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_fixture() {
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    for file in fixtures("good").into_iter().chain(fixtures("bad")) {
+        let text = fs::read_to_string(file).unwrap();
+        for finding in expected(&text) {
+            let code = finding.split(['[', ']']).nth(1).unwrap();
+            reached.extend(CODES.iter().map(|(known, _)| *known).find(|known| *known == code));
+        }
+    }
+    let all: BTreeSet<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(reached, all);
+}
+
+#[test]
+fn findings_are_written_for_people() {
+    for file in fixtures("bad") {
+        let text = fs::read_to_string(&file).unwrap();
+        for finding in expected(&text) {
+            let (_, sentence) = finding.split_once(": ").unwrap();
+            assert!(!sentence.ends_with('.'), "{finding}");
+            assert!(!sentence.starts_with(|c: char| c.is_ascii_uppercase()), "{finding}");
+            assert_eq!(sentence.matches('`').count() % 2, 0, "{finding}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_agrees_about_shapes() {
+    let schema = schema();
+    for file in fixtures("good") {
+        let text = fs::read_to_string(&file).unwrap();
+        let document = serde_json::Value::from(&tree("good", &text));
+        let errors: Vec<String> = schema
+            .iter_errors(&document)
+            .map(|e| format!("{e} at {}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", file.display());
+    }
+    for file in fixtures("bad") {
+        let text = fs::read_to_string(&file).unwrap();
+        let shapes =
+            ["[unknown-key]", "[missing-key]", "[wrong-type]", "[empty]", "[invalid-scope]"];
+        let structural =
+            expected(&text).iter().any(|f| shapes.iter().any(|shape| f.contains(shape)));
+        let document = serde_json::Value::from(&tree("bad", &text));
+        assert!(!structural || !schema.is_valid(&document), "{}", file.display());
+    }
+}
