@@ -13,6 +13,6 @@ mod token;
 
 pub use bytes::unescape;
 pub use load::load;
-pub use model::{Body, Case, Expect, Request, Suite};
+pub use model::{Case, Expect, Request, Suite};
 pub use outcome::{Answer, Outcome};
 pub use token::{ISSUER, TokenSpec, jwks, mint};

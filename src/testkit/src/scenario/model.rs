@@ -41,7 +41,7 @@ pub struct Case {
     pub expect: Expect,
 }
 
-/// A request. Strings of `method`, `path` and headers may hold `\xNN`.
+/// A request. Strings of `method`, `path`, headers and `body` may hold the escapes of [`unescape`].
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -61,26 +61,19 @@ pub struct Request {
     /// Further header fields, in order.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// How many header fields `x-0: v`, `x-1: v` and so on follow.
+    #[serde(default)]
+    pub extra_headers: usize,
     /// A JSON body; sets `content-type: application/json` unless a header does.
     pub json: Option<Value>,
     /// Any other body.
-    pub body: Option<Body>,
+    pub body: Option<String>,
     /// Whether request trailers follow the body.
     #[serde(default)]
     pub trailers: Vec<(String, String)>,
     /// Host properties, path segments joined by `|`.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
-}
-
-/// A body that is not written as JSON.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-pub enum Body {
-    /// Text, with `\xNN`.
-    Text(String),
-    /// Text before and after a run of one character: `[before, character, count, after]`.
-    Run(String, char, usize, String),
 }
 
 fn get() -> String {
@@ -108,6 +101,9 @@ impl Request {
         for (name, value) in &self.headers {
             headers.push(&unescape(name)?, &unescape(value)?);
         }
+        for number in 0..self.extra_headers {
+            headers.push(format!("x-{number}").as_bytes(), b"v");
+        }
         if self.json.is_some() && !headers.has("content-type") {
             headers.push(b"content-type", b"application/json");
         }
@@ -127,11 +123,7 @@ impl Request {
     pub fn body(&self) -> Result<Option<Vec<u8>>, String> {
         match (&self.json, &self.body) {
             (Some(json), None) => Ok(Some(json.to_string().into_bytes())),
-            (None, Some(Body::Text(text))) => unescape(text).map(Some),
-            (None, Some(Body::Run(before, character, count, after))) => {
-                let run = character.to_string().repeat(*count);
-                Ok(Some([before.as_str(), &run, after].concat().into_bytes()))
-            }
+            (None, Some(text)) => unescape(text).map(Some),
             (None, None) => Ok(None),
             (Some(_), Some(_)) => Err("a request has `json` or `body`, not both".to_owned()),
         }
