@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 import yaml
 
@@ -37,6 +38,8 @@ class Setup:
     #: Gives the filter by ECDS from a file in this directory instead of inline.
     ecds: Path | None = None
     body_cap: int | None = None
+    #: Last changes to the whole bootstrap.
+    adjust: Callable[[dict], None] = lambda config: None
 
 
 def http_manager(bootstrap: dict) -> dict:
@@ -81,6 +84,7 @@ def bootstrap(setup: Setup, listener: int, admin: int) -> dict:
                 "type_urls": [WASM_FILTER],
             },
         }
+    setup.adjust(config)
     return config
 
 

@@ -28,13 +28,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 10.0):
+def wait_for(condition: Callable[[], object], what: str, timeout: float = 10.0, every: float = 0.02):
     """Polls until `condition` gives something true, and returns that."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"waited {timeout} s for {what}")
 
 

@@ -91,7 +91,7 @@ def http2(
         done = body is None and trailers is None
         peer.send_headers(1, [(_bytes(n), _bytes(v)) for n, v in [*pseudo, *headers]], end_stream=done)
         if body is not None:
-            for start in range(0, len(body), 16000):
+            for start in range(0, max(len(body), 1), 16000):
                 last = start + 16000 >= len(body)
                 peer.send_data(1, body[start : start + 16000], end_stream=last and trailers is None)
         if trailers is not None:
