@@ -34,11 +34,12 @@ def test_a_crash_refuses_and_heals(fragile, issuer, upstream):
         with upstream.untouched(settle=0):
             assert raw.request(fragile.port, "DELETE", "/v1/models/x", bad).status in (403, 503)
             assert raw.request(fragile.port, "DELETE", "/v1/models/x").status in (401, 503)
-        return all(raw.request(fragile.port, "GET", "/v1/models", good).status == 200 for _ in range(8))
+        served = all(raw.request(fragile.port, "GET", "/v1/models", good).status == 200 for _ in range(8))
+        # Connections are spread over the workers by chance: go on until one has met the crashed one.
+        return served and fragile.stat("wasm.scopewarden.vm_reload_success") >= 1
 
     wait_for(healed, "the filter to come back", 15)
     assert time.monotonic() - started < 10
-    assert fragile.stat("wasm.scopewarden.vm_reload_success") >= 1
     assert raw.request(fragile.port, "DELETE", "/v1/models/x", bad).status == 403
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,14 @@ class Key:
         return {**public, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
 
+class _Server(ThreadingHTTPServer):
+    """A proxy that gave up waiting is what the slow mode is for."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), BrokenPipeError):
+            super().handle_error(request, client_address)
+
+
 class Issuer:
     """Serves `GET /jwks.json`. `mode` is one of ok, fail, slow, html, truncated."""
 
@@ -46,7 +55,7 @@ class Issuer:
             self.add(kid, algorithm)
         self.mode = "ok"
         self.fetches: list[float] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
