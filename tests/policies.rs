@@ -126,3 +126,70 @@ fn the_schema_agrees_about_shapes() {
         assert!(!structural || !schema.is_valid(&document), "{}", file.display());
     }
 }
+
+/// The policy reference.
+fn reference() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md");
+    fs::read_to_string(page).unwrap()
+}
+
+/// What an example leaves out: an example shows one section.
+const AROUND_AN_EXAMPLE: &str = r"
+policy: example
+identity:
+  issuers:
+    - issuer: https://idp.example.com/
+      audiences: [agents]
+      groups_claim: groups
+      jwks: { cluster: idp, url: https://idp.example.com/keys }
+surfaces:
+  - { use: openai, mount: /v1 }
+  - { use: autogen-grpc, mount: / }
+";
+
+#[test]
+fn examples_of_the_reference_compile() {
+    let page = reference();
+    let examples: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(example, _)| example))
+        .collect();
+    assert!(examples.len() >= 8, "{}", examples.len());
+    for example in examples {
+        let (Node::Object(mut members), Node::Object(around)) =
+            (tree("example", example), tree("around", AROUND_AN_EXAMPLE))
+        else {
+            panic!("{example}")
+        };
+        for (name, node) in around {
+            if members.iter().all(|(other, _)| *other != name) {
+                members.push((name, node));
+            }
+        }
+        if let Err(findings) = Policy::compile(&Node::Object(members)) {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            panic!("{example}\n{}", findings.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn the_reference_names_every_key_and_code() {
+    let page = reference();
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    for (kind, definition) in schema["$defs"].as_object().unwrap() {
+        if definition["additionalProperties"] != false {
+            continue;
+        }
+        for (key, _) in definition["properties"].as_object().unwrap() {
+            let shown =
+                ["`", "[`", "."].iter().any(|before| page.contains(&format!("{before}{key}`")));
+            assert!(shown, "{kind}: {key}");
+        }
+    }
+    for (code, meaning) in CODES {
+        let line = format!("| `{code}` | {} |\n", meaning.trim());
+        assert!(page.contains(&line), "{line}");
+    }
+}
