@@ -120,3 +120,47 @@ fn names_that_callers_choose_are_repeated_short_and_plain() {
         denial(judge_delete(&policy, Some(&caller), &format!("a\n{}", "b".repeat(500)))).message;
     assert!(!message.contains('\n') && message.chars().count() < 160, "{message}");
 }
+
+#[test]
+fn a_bound_parameter_equals_the_claim_wherever_it_is() {
+    let document = json!({
+        "policy": "p",
+        "identity": {"mtls": {"trust_domains": ["example.org"]}},
+        "operations": [
+            {"id": "acme.show", "method": "GET", "path": "/users/{user}", "scope": "read", "tier": "read"},
+        ],
+        "rules": [{"on": "acme.show", "bind": {"user": "sub"}}],
+    });
+    let policy =
+        Policy::compile(&Node::from_json(document.to_string().as_bytes()).unwrap()).unwrap().0;
+    let judge = |path: Option<&str>, query: &[u8]| {
+        let (headers, facts) = (Headers::new(), body::Facts::default());
+        let query = Query::parse(query).unwrap();
+        let params: Vec<_> =
+            path.map(|user| ("user".to_owned(), user.to_owned())).into_iter().collect();
+        let principal = principal(&["read"], &[]);
+        let call = Call {
+            operation: &policy.operations[0],
+            principal: Some(&principal),
+            headers: &headers,
+            query: Ok(&query),
+            params: &params,
+            facts: &facts,
+        };
+        match decide(&policy, &call).decision {
+            Decision::Deny(denial) => Some(denial.reason),
+            _ => None,
+        }
+    };
+    assert_eq!(judge(Some("s"), b""), None);
+    assert_eq!(judge(Some("s"), b"user=s"), None);
+    assert_eq!(judge(None, b"user=s"), None);
+    for (path, query) in [(Some("t"), "user=s"), (Some("s"), "user=t"), (Some("t"), ""), (None, "")]
+    {
+        assert_eq!(
+            judge(path, query.as_bytes()),
+            Some(Reason::ParameterNotBound),
+            "{path:?} {query}"
+        );
+    }
+}

@@ -107,6 +107,9 @@ impl Held {
 
     fn read(&self, policy: &Policy, whole: &[u8]) -> Body {
         let outcome = match self.endpoint(policy) {
+            Some(Endpoint::Plain { body_required: false, .. }) if whole.is_empty() => {
+                Ok((Facts::default(), None))
+            }
             Some(_) if whole.is_empty() => {
                 Err(BodyError { reason: Reason::BodyMissing, detail: String::new() })
             }

@@ -108,14 +108,15 @@ fn expected_body(
     headers: &Headers,
     end: bool,
 ) -> Result<Body, Denial> {
-    let (json, none) = match endpoint {
-        Endpoint::JsonRpc { .. } => (true, false),
-        Endpoint::Plain { base, plan, .. } => {
+    let (json, required, none) = match endpoint {
+        Endpoint::JsonRpc { .. } => (true, true, false),
+        Endpoint::Plain { base, plan, body_required, .. } => {
             let kind = policy.operations.get(*base).map(|o| o.body);
-            (!plan.is_empty(), kind == Some(BodyKind::None) && method != Method::WebSocket)
+            let none = kind == Some(BodyKind::None) && method != Method::WebSocket;
+            (!plan.is_empty(), *body_required, none)
         }
     };
-    if json {
+    if json && (required || !end) {
         let unique = |name| headers.one(name).map_err(|_| deny(Reason::HeaderAmbiguous));
         body::check_content(unique("content-type")?, unique("content-encoding")?).map_err(deny)?;
         if end {

@@ -173,6 +173,9 @@ pub enum Endpoint {
         variants: Vec<Variant>,
         /// What to read from the body; empty when nothing is read.
         plan: Plan,
+        /// Whether there has to be a body. Without one there is nothing to look for in it, which is
+        /// fine when only the surface's bindings would look.
+        body_required: bool,
     },
     /// A JSON-RPC endpoint: the body's `method` names the operation.
     JsonRpc {

@@ -109,53 +109,63 @@ fn operations(catalogue: &Catalogue, endpoint: EndpointId) -> Vec<OperationId> {
 /// Fills the plan of every endpoint with what its operations and their rules read.
 pub(super) fn plan(catalogue: &mut Catalogue, rules: &[Rule]) {
     for id in 0..catalogue.endpoints.len() {
-        let mut pointers: BTreeSet<PointerId> = BTreeSet::new();
+        let mut read = Read::default();
         for operation in operations(catalogue, id) {
-            read_by(catalogue, operation, rules, &mut pointers);
+            read.operation(catalogue, operation, rules);
         }
         match catalogue.endpoints.get(id).map(|draft| &draft.endpoint) {
             Some(Endpoint::Plain { variants, .. }) => {
-                pointers.extend(variants.iter().map(|variant| variant.pointer));
+                read.needed.extend(variants.iter().map(|variant| variant.pointer));
             }
             Some(Endpoint::JsonRpc { methods, .. }) => {
                 let variants = methods.values().flat_map(|method| &method.variants);
-                pointers.extend(variants.map(|variant| variant.pointer));
+                read.needed.extend(variants.map(|variant| variant.pointer));
             }
             None => {}
         }
         let mut filled = Plan::default();
-        for pointer in pointers {
-            if let Some(written) = catalogue.pointers.get(pointer) {
-                filled.add(pointer, written);
+        for pointer in read.needed.union(&read.bound) {
+            if let Some(written) = catalogue.pointers.get(*pointer) {
+                filled.add(*pointer, written);
             }
         }
         match catalogue.endpoints.get_mut(id).map(|draft| &mut draft.endpoint) {
-            Some(Endpoint::Plain { plan, .. } | Endpoint::JsonRpc { plan, .. }) => *plan = filled,
+            Some(Endpoint::Plain { plan, body_required, .. }) => {
+                *plan = filled;
+                *body_required = !read.needed.is_empty();
+            }
+            Some(Endpoint::JsonRpc { plan, .. }) => *plan = filled,
             None => {}
         }
     }
 }
 
-/// The pointers that an operation and its rules read.
-fn read_by(
-    catalogue: &Catalogue,
-    operation: OperationId,
-    rules: &[Rule],
-    pointers: &mut BTreeSet<PointerId>,
-) {
-    let Some(draft) = catalogue.operations.get(operation) else { return };
-    let operation = &draft.operation;
-    pointers.extend(operation.facts.iter().filter_map(|(_, source)| match source {
-        FactSource::Body(pointer) => Some(*pointer),
-        FactSource::Path(_) | FactSource::Query(_) => None,
-    }));
-    pointers.extend(operation.bindings.iter().filter_map(|binding| binding.body));
-    for rule in operation.rules.iter().filter_map(|id| rules.get(*id)) {
-        pointers.extend(rule.arguments.iter().map(|argument| argument.pointer));
-        pointers.extend(rule.bindings.iter().filter_map(|binding| binding.body));
-        pointers.extend(rule.conditions.iter().filter_map(|condition| match condition {
-            Condition::Body { pointer, .. } => Some(*pointer),
-            Condition::Header { .. } | Condition::Query { .. } => None,
+/// The pointers that an endpoint reads.
+#[derive(Default)]
+struct Read {
+    /// By facts, variants and rules.
+    needed: BTreeSet<PointerId>,
+    /// By the surface's bindings, which only look whether something is there.
+    bound: BTreeSet<PointerId>,
+}
+
+impl Read {
+    /// Adds what an operation and its rules read.
+    fn operation(&mut self, catalogue: &Catalogue, operation: OperationId, rules: &[Rule]) {
+        let Some(draft) = catalogue.operations.get(operation) else { return };
+        let operation = &draft.operation;
+        self.needed.extend(operation.facts.iter().filter_map(|(_, source)| match source {
+            FactSource::Body(pointer) => Some(*pointer),
+            FactSource::Path(_) | FactSource::Query(_) => None,
         }));
+        self.bound.extend(operation.bindings.iter().filter_map(|binding| binding.body));
+        for rule in operation.rules.iter().filter_map(|id| rules.get(*id)) {
+            self.needed.extend(rule.arguments.iter().map(|argument| argument.pointer));
+            self.needed.extend(rule.bindings.iter().filter_map(|binding| binding.body));
+            self.needed.extend(rule.conditions.iter().filter_map(|condition| match condition {
+                Condition::Body { pointer, .. } => Some(*pointer),
+                Condition::Header { .. } | Condition::Query { .. } => None,
+            }));
+        }
     }
 }

@@ -37,7 +37,12 @@ pub(super) fn read(policy: &Object<'_>, catalogue: &mut Catalogue, out: &mut Dia
             base: None,
             rpc: false,
         });
-        let endpoint = Endpoint::Plain { base: id, variants: Vec::new(), plan: Plan::default() };
+        let endpoint = Endpoint::Plain {
+            base: id,
+            variants: Vec::new(),
+            plan: Plan::default(),
+            body_required: false,
+        };
         let endpoint = catalogue.endpoint(endpoint, field.path());
         catalogue.routes.push(Route {
             method: written.method,

@@ -266,6 +266,7 @@ impl<'w> Mounting<'w> {
                     base: operation,
                     variants: Vec::new(),
                     plan: Plan::default(),
+                    body_required: false,
                 };
                 let id = catalogue.endpoint(endpoint, &self.written.place);
                 self.places.push((&entry.target, id));

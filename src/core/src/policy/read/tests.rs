@@ -9,7 +9,8 @@ use crate::identity::{Algorithm, KeySource};
 use crate::node::Node;
 use crate::operation::{BUILTIN_NAMES, BodyKind, Method, Tier, canonicalize};
 use crate::policy::{
-    Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy, SCHEMA,
+    Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy, RpcMethod,
+    SCHEMA,
 };
 
 /// Compiles `sections` on top of an identity.
@@ -142,6 +143,113 @@ fn own_operations_read_what_they_name() {
     assert!(policy.matcher.find(Method::Head, &upload).is_none());
     let Endpoint::Plain { plan, .. } = endpoint(&policy, Method::Put, "/files/a") else { panic!() };
     assert!(plan.is_empty());
+}
+
+#[test]
+fn a_surface_that_binds_reads_every_json_body() {
+    let policy = compile(json!({
+        "surfaces": [
+            {"use": "autogen-studio", "mount": "/api", "bind": {"user_id": "claims.email"}},
+            {"use": "openai", "mount": "/v1", "bind": {"user": "sub"}},
+        ],
+    }));
+    let Endpoint::Plain { base, variants, plan, body_required } =
+        endpoint(&policy, Method::Post, "/api/teams")
+    else {
+        panic!()
+    };
+    assert!(!plan.is_empty() && *body_required);
+    let create = &policy.operations[*base];
+    assert_eq!(create.scopes.as_deref(), Some(&["autogen:team:write".to_owned()][..]));
+    assert_eq!(pointer(&policy, create.bindings[0].body.unwrap()), "/user_id");
+    assert!(!create.bindings[0].required);
+    let overwrite = &policy.operations[variants[0].operation];
+    assert_eq!(overwrite.id, "autogen-studio.teams.overwrite");
+    assert_eq!(
+        overwrite.scopes.as_ref().unwrap(),
+        &["autogen:team:write", "autogen:team:overwrite"]
+    );
+    assert_eq!(overwrite.bindings, create.bindings);
+
+    // A body that only the binding would look into may be absent.
+    let Endpoint::Plain { base, plan, body_required, .. } =
+        endpoint(&policy, Method::Post, "/v1/responses/r/cancel")
+    else {
+        panic!()
+    };
+    assert!(!plan.is_empty() && !body_required);
+    assert_eq!(policy.operations[*base].body, BodyKind::Json);
+    let upload = operation(&policy, "openai.files.create");
+    assert_eq!((upload.body, upload.bindings[0].body), (BodyKind::Multipart, None));
+}
+
+#[test]
+fn what_is_said_of_an_operation_is_said_of_its_variants() {
+    let policy = compile(json!({
+        "surfaces": [{"use": "autogen-studio", "mount": "/api"}],
+        "rules": [
+            {"on": "autogen-studio.sessions.create", "scope": "acme:session", "require": ["acme:more"]},
+            {"on": "autogen-studio.teams.overwrite", "scope": "acme:overwrite"},
+        ],
+        "approvals": {"require": [{"on": "autogen-studio.sessions.create", "scope": "approve"}]},
+    }));
+    let variants = |path: &str| {
+        let Endpoint::Plain { variants, .. } = endpoint(&policy, Method::Post, path) else {
+            panic!()
+        };
+        variants.iter().map(|v| &policy.operations[v.operation]).collect::<Vec<_>>()
+    };
+    let session = variants("/api/sessions/")[0];
+    assert_eq!(session.scopes.as_ref().unwrap(), &["acme:session", "autogen:session:overwrite"]);
+    assert_eq!(policy.rules[session.rules[0]].require, ["acme:more"]);
+    assert!(session.approval.is_some());
+    let team = variants("/api/teams/")[0];
+    assert_eq!(team.scopes.as_ref().unwrap(), &["autogen:team:write", "acme:overwrite"]);
+}
+
+#[test]
+fn json_rpc_variants_belong_to_their_method() {
+    let policy = compile(json!({"surfaces": [{"use": "a2a", "mount": "/agent"}]}));
+    let Endpoint::JsonRpc { methods, .. } = endpoint(&policy, Method::Post, "/agent") else {
+        panic!()
+    };
+    for method in ["SendMessage", "message/send"] {
+        let RpcMethod { base, variants } = &methods[method];
+        assert_eq!(policy.operations[*base].id, "a2a.messages.send");
+        assert!(!variants.is_empty(), "{method}");
+        for variant in variants {
+            let operation = &policy.operations[variant.operation];
+            assert_eq!(operation.scopes.as_ref().unwrap(), &["a2a:message:send", "a2a:push:write"]);
+            assert_eq!(operation.tier, Tier::Admin);
+        }
+    }
+    assert!(methods["GetTask"].variants.is_empty());
+}
+
+#[test]
+fn every_pack_compiles_alone_and_every_operation_is_reached() {
+    for pack in BUILTIN_NAMES {
+        let policy = compile(json!({"surfaces": [{"use": pack, "mount": "/x"}]}));
+        let mut reached = BTreeSet::new();
+        for endpoint in &policy.endpoints {
+            match endpoint {
+                Endpoint::Plain { base, variants, .. } => {
+                    reached.insert(*base);
+                    reached.extend(variants.iter().map(|v| v.operation));
+                }
+                Endpoint::JsonRpc { methods, response, .. } => {
+                    for method in methods.values() {
+                        reached.insert(method.base);
+                        reached.extend(method.variants.iter().map(|v| v.operation));
+                    }
+                    reached.extend(*response);
+                }
+            }
+        }
+        assert_eq!(reached.len(), policy.operations.len(), "{pack}");
+        let routed: BTreeSet<usize> = policy.matcher.routes().iter().map(|r| r.value).collect();
+        assert_eq!(routed.len(), policy.endpoints.len(), "{pack}");
+    }
 }
 
 #[test]
