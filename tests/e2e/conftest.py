@@ -96,7 +96,7 @@ def envoy(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_
 
 @pytest.fixture
 def start(tmp_path, upstream, issuer) -> Iterator[Callable[..., Envoy]]:
-    """Starts an Envoy of the test's own: `start(policy, wasm=..., ecds=..., issuer=port)`."""
+    """Starts an Envoy of the test's own: `start(policy, wasm=..., ecds=..., adjust=..., issuer=port)`."""
     running: list[Envoy] = []
 
     def start(policy: dict, **changes) -> Envoy:

@@ -118,7 +118,7 @@ def shell(tmp_path, envoy):
     return run
 
 
-@pytest.mark.parametrize("command", [line for page in ["envoy.md"] for b in blocks(page, "sh") for line in b.splitlines()])
+@pytest.mark.parametrize("command", [line for page in ["envoy.md", "istio.md"] for b in blocks(page, "sh") for line in b.splitlines()])
 def test_commands(shell, envoy, issuer, command):
     raw.request(envoy.port, "GET", "/v1/models", issuer.token("autogen:model:read"))
     output = shell(command)

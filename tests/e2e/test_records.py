@@ -97,3 +97,7 @@ def test_the_histogram_counts_decisions_in_microseconds(envoy, issuer):
     wait_for(lambda: samples(envoy, "scopewarden_decision_us_count").get((), 0) > before, "the histogram", 8)
     buckets = {dict(key)["le"] for key in samples(envoy, "scopewarden_decision_us_bucket")}
     assert {"10", "100", "1000", "+Inf"} <= buckets
+
+
+def test_key_fetches_have_an_outcome(envoy, issuer):
+    assert samples(envoy, "scopewarden_key_fetches")[(("outcome", "ok"),)] >= 2, "one for each worker at least"

@@ -55,8 +55,6 @@ def bootstrap(setup: Setup, listener: int, admin: int) -> dict:
     resources = config["static_resources"]
     config["admin"]["address"]["socket_address"]["port_value"] = admin
     resources["listeners"][0]["address"]["socket_address"]["port_value"] = listener
-    if setup.body_cap is not None:
-        resources["listeners"][0]["per_connection_buffer_limit_bytes"] = setup.body_cap
     for cluster in resources["clusters"]:
         _move(cluster, {"upstream": setup.upstream, "idp": setup.issuer}[cluster["name"]])
 
