@@ -110,7 +110,7 @@ def mesh(start, tmp_path):
     # What cannot come with a certificate has no place in this policy.
     policy["surfaces"] = [{"use": "openai", "mount": "/v1"}]
     policy["rules"] = []
-    envoy = start(policy, adjust=amend)
+    envoy = start(policy, adjust=adjust)
 
     def ask(*uris: str, headers: dict | None = None) -> raw.Response:
         context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))

@@ -37,7 +37,6 @@ class Setup:
     wasm: Path = WASM
     #: Gives the filter by ECDS from a file in this directory instead of inline.
     ecds: Path | None = None
-    body_cap: int | None = None
     #: Last changes to the whole bootstrap.
     adjust: Callable[[dict], None] = lambda config: None
 
