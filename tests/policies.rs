@@ -193,3 +193,59 @@ fn the_reference_names_every_key_and_code() {
         assert!(page.contains(&line), "{line}");
     }
 }
+
+/// Visits every value of a document until `act` says that it is done.
+fn places(node: &mut Node, act: &mut dyn FnMut(&mut Node) -> bool) -> bool {
+    if act(node) {
+        return true;
+    }
+    match node {
+        Node::Array(items) => items.iter_mut().any(|item| places(item, act)),
+        Node::Object(members) => members.iter_mut().any(|(_, value)| places(value, act)),
+        _ => false,
+    }
+}
+
+/// Whatever stands anywhere in a policy, it is compiled, or refused with an error; and what the compiler
+/// takes, the schema takes.
+#[test]
+fn nothing_in_any_place_goes_unanswered() {
+    let text = fs::read_to_string(fixtures("good").remove(0)).unwrap();
+    let original = tree("everything", &text);
+    let schema = schema();
+    let mut count = 0_usize;
+    places(&mut original.clone(), &mut |_| {
+        count += 1;
+        false
+    });
+    assert!(count > 200, "{count}");
+    let strange = [
+        Node::Null,
+        Node::Bool(true),
+        Node::Number(-1.5),
+        Node::String("*".to_owned()),
+        Node::String("/\u{e9}{~ `".to_owned()),
+        Node::Array(vec![Node::Array(Vec::new())]),
+        Node::Object(vec![("*".to_owned(), Node::Null)]),
+    ];
+    // Every value everywhere takes a minute; each place gets one of them.
+    for (place, value) in (0..count).zip(strange.iter().cycle()) {
+        let mut document = original.clone();
+        let mut at = 0_usize;
+        places(&mut document, &mut |node| {
+            let here = at == place;
+            at += 1;
+            if here {
+                *node = value.clone();
+            }
+            here
+        });
+        let written = serde_json::Value::from(&document);
+        match Policy::compile(&document) {
+            Ok(_) => assert!(schema.is_valid(&written), "{written}"),
+            Err(findings) => {
+                assert!(findings.iter().any(|f| f.severity == Severity::Error), "{written}");
+            }
+        }
+    }
+}

@@ -8,10 +8,11 @@ use super::fields::{Field, Object, list};
 use super::kinds;
 use crate::diag::{Diagnostics, Path};
 use crate::identity::{
-    Algorithm, Algorithms, ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_REFRESH_MS, Issuer, KeySet,
-    KeySource, RemoteKeys, TokenTypes,
+    Algorithm, Algorithms, ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_REFRESH_MS, Dropped,
+    Issuer, KeySet, KeySource, RemoteKeys, TokenTypes,
 };
 use crate::limits;
+use crate::node::Node;
 
 /// Clock skew when the policy says nothing, in milliseconds.
 const DEFAULT_CLOCK_SKEW_MS: u64 = 30 * 1000;
@@ -69,9 +70,7 @@ impl Sources {
         let trust_domains: Vec<String> = domains
             .unwrap_or_default()
             .iter()
-            .filter_map(|d| {
-                if let crate::node::Node::String(text) = d { Some(text.clone()) } else { None }
-            })
+            .filter_map(|d| if let Node::String(text) = d { Some(text.clone()) } else { None })
             .collect();
         Self {
             any: !tokens.is_empty() || member("mtls").is_some(),
@@ -82,9 +81,9 @@ impl Sources {
     }
 }
 
-fn elements(node: &crate::node::Node) -> &[crate::node::Node] {
+fn elements(node: &Node) -> &[Node] {
     match node {
-        crate::node::Node::Array(items) => items,
+        Node::Array(items) => items,
         _ => &[],
     }
 }
@@ -188,12 +187,7 @@ fn inline_keys(field: &Field<'_>, out: &mut Diagnostics) -> Option<KeySet> {
     }
 }
 
-fn report_dropped(
-    path: &Path,
-    set: &KeySet,
-    dropped: &[crate::identity::Dropped],
-    out: &mut Diagnostics,
-) {
+fn report_dropped(path: &Path, set: &KeySet, dropped: &[Dropped], out: &mut Diagnostics) {
     for key in dropped {
         out.warning(codes::KEY_DROPPED, path, format!("key {} is not used: {}", key.key, key.why));
     }
