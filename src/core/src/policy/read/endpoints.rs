@@ -33,7 +33,7 @@ pub(super) fn matcher(catalogue: &Catalogue, out: &mut Diagnostics) -> Matcher<E
 fn report_overlaps(catalogue: &Catalogue, out: &mut Diagnostics) {
     let by_route: Matcher<&Route> =
         catalogue.routes.iter().map(|r| (r.method, r.template.clone(), r)).collect();
-    let mut reported = BTreeSet::new();
+    let mut reported = Vec::new();
     for overlap in by_route.overlaps() {
         let (winner, loser) = (overlap.winner.value, overlap.loser.value);
         let place = |route: &Route| catalogue.endpoints.get(route.endpoint).map(|e| &e.place);
@@ -48,9 +48,10 @@ fn report_overlaps(catalogue: &Catalogue, out: &mut Diagnostics) {
         let (first, later) = if in_order { (winner, loser) } else { (loser, winner) };
         let (Some(first_place), Some(later_place)) = (place(first), place(later)) else { continue };
         // One finding per pair of places: two packs on one mount overlap in many operations.
-        if !reported.insert((first_place, later_place)) {
+        if reported.contains(&(first_place, later_place)) {
             continue;
         }
+        reported.push((first_place, later_place));
         let message = format!(
             "`{} {}` of {} and `{}` of {} (`{first_place}`) match the same requests{}",
             later.method,

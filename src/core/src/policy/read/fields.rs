@@ -58,7 +58,7 @@ impl<'n> Field<'n> {
                 );
                 match closest(name, kind.keys.iter().copied()) {
                     Some(known) => finding.help(format!("did you mean `{known}`?")),
-                    None => finding.help(format!("its keys are {}", list(kind.keys))),
+                    None => finding.help(format!("its keys are {}", list(kind.keys, "and"))),
                 }
             }
         }
@@ -162,32 +162,33 @@ impl<'n> Field<'n> {
 
     /// A string out of a closed list.
     pub fn choice<T: Copy>(&self, known: &[(&str, T)], out: &mut Diagnostics) -> Option<T> {
-        let text = self.text(out)?;
-        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {
-            return Some(*value);
-        }
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let finding = out.error(
-            codes::INVALID_VALUE,
-            &self.path,
-            format!("`{text}` is not {}", any_of(&names)),
-        );
-        let respelt = names.iter().copied().find(|name| name.eq_ignore_ascii_case(text));
-        if let Some(known) = respelt.or_else(|| closest(text, names)) {
-            finding.help(format!("did you mean `{known}`?"));
+        known.get(self.chosen(&names, out)?).map(|(_, value)| *value)
+    }
+
+    /// Which of `names` is written.
+    fn chosen(&self, names: &[&str], out: &mut Diagnostics) -> Option<usize> {
+        let text = self.text(out)?;
+        let chosen = names.iter().position(|name| *name == text);
+        if chosen.is_none() {
+            let message = format!("`{text}` is not {}", list(names, "or"));
+            let finding = out.error(codes::INVALID_VALUE, &self.path, message);
+            let respelt = names.iter().copied().find(|name| name.eq_ignore_ascii_case(text));
+            if let Some(known) = respelt.or_else(|| closest(text, names.iter().copied())) {
+                finding.help(format!("did you mean `{known}`?"));
+            }
         }
-        None
+        chosen
     }
 
     /// An integer, inclusive bounds.
     pub fn integer(&self, least: i64, most: i64, out: &mut Diagnostics) -> Option<i64> {
         let Some(value) = whole(self.node) else {
-            match self.node {
-                Node::Number(number) => {
-                    let message = format!("expected a whole number, found {number}");
-                    out.error(codes::WRONG_TYPE, &self.path, message);
-                }
-                _ => self.wrong_type("a whole number", out),
+            if let Node::Number(_) = self.node {
+                let message = format!("expected a whole number, found {}", shown(self.node));
+                out.error(codes::WRONG_TYPE, &self.path, message);
+            } else {
+                self.wrong_type("a whole number", out);
             }
             return None;
         };
@@ -205,9 +206,9 @@ impl<'n> Field<'n> {
     /// A duration in milliseconds, inclusive bounds.
     pub fn duration(&self, least: u64, most: u64, out: &mut Diagnostics) -> Option<u64> {
         let text = match self.node {
-            Node::Number(number) => {
+            Node::Number(_) => {
                 out.error(codes::WRONG_TYPE, &self.path, "expected a duration, found a number")
-                    .help(format!("add a unit, such as `{number}s`"));
+                    .help(format!("add a unit, such as `{}s`", shown(self.node)));
                 return None;
             }
             _ => self.text(out)?,
@@ -278,24 +279,28 @@ pub(super) fn whole(node: &Node) -> Option<i64> {
     }
 }
 
-/// `` `a`, `b` and `c` ``.
-pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => String::new(),
+/// `` `a`, `b` and `c` ``, where `last` is `and`.
+pub(super) fn list(names: &[&str], last: &str) -> String {
+    let mut text = String::new();
+    for (n, name) in names.iter().enumerate() {
+        if n > 0 {
+            let is_last = n.saturating_add(1) == names.len();
+            text.push_str(if is_last { " " } else { ", " });
+            if is_last {
+                text.push_str(last);
+                text.push(' ');
+            }
+        }
+        text.push('`');
+        text.push_str(name);
+        text.push('`');
     }
+    text
 }
 
-/// `` `a`, `b` or `c` ``.
-fn any_of(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => String::new(),
-    }
+/// A scalar as JSON has it.
+fn shown(node: &Node) -> String {
+    serde_json::Value::from(node).to_string()
 }
 
 /// A bound as people write it: `5m`.

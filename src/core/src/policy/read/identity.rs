@@ -192,8 +192,10 @@ fn report_dropped(path: &Path, set: &KeySet, dropped: &[Dropped], out: &mut Diag
         out.warning(codes::KEY_DROPPED, path, format!("key {} is not used: {}", key.key, key.why));
     }
     if set.is_empty() {
-        out.error(codes::NO_USABLE_KEY, path, "no key of this set can be used")
-            .help(format!("a key is public, for signatures, and for one of {}", list(&names())));
+        out.error(codes::NO_USABLE_KEY, path, "no key of this set can be used").help(format!(
+            "a key is public, for signatures, and for one of {}",
+            list(&names(), "or")
+        ));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `rules`: what narrows the operations, or names their scope.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::{Binding, Mode, OperationId, PointerId, Rule, RuleId};
 use super::catalogue::{Catalogue, Draft};
@@ -92,7 +92,7 @@ fn name<'n>(
 
 /// Applies every `scope`, which takes the place of the pack's.
 fn replace_scopes(rules: &[Named<'_>], catalogue: &mut Catalogue, out: &mut Diagnostics) {
-    let mut replaced: BTreeMap<OperationId, (String, Path)> = BTreeMap::new();
+    let mut replaced: Vec<(OperationId, &str, Path)> = Vec::new();
     for rule in rules {
         let Some(field) = rule.object.get("scope") else { continue };
         let Some(scope) = scope::read(&field, out) else { continue };
@@ -108,8 +108,8 @@ fn replace_scopes(rules: &[Named<'_>], catalogue: &mut Catalogue, out: &mut Diag
         let mut told = false;
         for id in &rule.operations {
             let Some(draft) = catalogue.operations.get_mut(*id) else { continue };
-            match replaced.get(id) {
-                Some((other, place)) if other != scope && !told => {
+            match replaced.iter().find(|(other, _, _)| other == id) {
+                Some((_, other, place)) if *other != scope && !told => {
                     let operation = &draft.operation.id;
                     out.error(
                         codes::CONFLICT,
@@ -121,7 +121,7 @@ fn replace_scopes(rules: &[Named<'_>], catalogue: &mut Catalogue, out: &mut Diag
                 }
                 _ => {
                     draft.scope = Some(scope.to_owned());
-                    replaced.insert(*id, (scope.to_owned(), field.path().clone()));
+                    replaced.push((*id, scope, field.path().clone()));
                 }
             }
         }
@@ -137,8 +137,8 @@ fn compile(
     rules: &mut Vec<Rule>,
     out: &mut Diagnostics,
 ) {
-    let operations: BTreeSet<OperationId> =
-        named.operations.iter().flat_map(|id| catalogue.family(*id)).collect();
+    let mut operations: BTreeSet<OperationId> = BTreeSet::new();
+    operations.extend(named.operations.iter().flat_map(|id| catalogue.family(*id)));
     let object = &named.object;
     let parts = Parts::read(object, out);
     let bind = object.get("bind").map(|f| (claims.bindings(&f, sources, out), f));
@@ -151,32 +151,36 @@ fn compile(
         return;
     }
     // What a rule reads depends on the operation: where its arguments are, whether its body is JSON.
-    let mut compiled: BTreeMap<(Option<PointerId>, bool), RuleId> = BTreeMap::new();
+    let mut compiled: Vec<((Option<PointerId>, bool), RuleId)> = Vec::new();
     for id in operations {
         let Some(draft) = catalogue.operations.get(id) else { continue };
-        let arguments = parts::arguments_of(draft);
-        let json = reads_json(draft);
-        let rule = *compiled.entry((arguments, json)).or_insert_with(|| {
-            rules.push(Rule {
-                id: named.id.clone(),
-                mode: named.mode,
-                require: parts.require.clone(),
-                models: parts.models.clone(),
-                tools: parts.tools.clone(),
-                arguments: parts.arguments(arguments, &mut catalogue.pointers),
-                bindings: bindings
-                    .iter()
-                    .map(|(parameter, claim)| Binding {
-                        parameter: parameter.clone(),
-                        body: if json { catalogue.pointers.member(parameter) } else { None },
-                        claim: claim.clone(),
-                        required: true,
-                    })
-                    .collect(),
-                conditions: parts.conditions(&mut catalogue.pointers),
-            });
-            rules.len().saturating_sub(1)
-        });
+        let reads = (parts::arguments_of(draft), reads_json(draft));
+        let rule = match compiled.iter().find(|(other, _)| *other == reads) {
+            Some((_, rule)) => *rule,
+            None => {
+                let (arguments, json) = reads;
+                let pointers = &mut catalogue.pointers;
+                let binding = |(parameter, claim): &(String, String)| Binding {
+                    parameter: parameter.clone(),
+                    body: if json { pointers.member(parameter) } else { None },
+                    claim: claim.clone(),
+                    required: true,
+                };
+                let bindings = bindings.iter().map(binding).collect();
+                compiled.push((reads, rules.len()));
+                rules.push(Rule {
+                    id: named.id.clone(),
+                    mode: named.mode,
+                    require: parts.require.clone(),
+                    models: parts.models.clone(),
+                    tools: parts.tools.clone(),
+                    arguments: parts.arguments(arguments, &mut catalogue.pointers),
+                    bindings,
+                    conditions: parts.conditions(&mut catalogue.pointers),
+                });
+                rules.len().saturating_sub(1)
+            }
+        };
         if let Some(draft) = catalogue.operations.get_mut(id) {
             draft.operation.rules.push(rule);
         }
@@ -245,12 +249,10 @@ fn check_operations(
 ) {
     for Need { key, holds, lacks, help } in NEEDS {
         let Some(field) = object.get(key) else { continue };
-        let lacking = operations.iter().filter_map(|id| catalogue.operations.get(*id));
-        let lacking: BTreeSet<&str> = lacking
-            .filter(|draft| !holds(draft))
-            .map(|draft| draft.operation.id.as_str())
-            .collect();
-        if let Some(subject) = subject(&lacking) {
+        let drafts = operations.iter().filter_map(|id| catalogue.operations.get(*id));
+        let mut lacking = Names::default();
+        drafts.filter(|draft| !holds(draft)).for_each(|draft| lacking.add(&draft.operation.id));
+        if let Some(subject) = lacking.subject() {
             out.error(
                 codes::NEVER_MATCHES,
                 field.path(),
@@ -261,13 +263,25 @@ fn check_operations(
     }
 }
 
-/// `` `a` ``, or `` `a` (and 3 more) ``.
-fn subject<S: AsRef<str> + Ord>(ids: &BTreeSet<S>) -> Option<String> {
-    let first = ids.first()?.as_ref();
-    Some(match ids.len() {
-        1 => format!("`{first}`"),
-        n => format!("`{first}` (and {} more)", n.saturating_sub(1)),
-    })
+/// Operation ids that a finding is about, each once.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn add(&mut self, id: &str) {
+        if !self.0.iter().any(|other| other == id) {
+            self.0.push(id.to_owned());
+        }
+    }
+
+    /// `` `a` ``, or `` `a` (and 3 more) ``; `None` when there are none.
+    fn subject(&self) -> Option<String> {
+        let (first, rest) = self.0.split_first()?;
+        Some(match rest.len() {
+            0 => format!("`{first}`"),
+            more => format!("`{first}` (and {more} more)"),
+        })
+    }
 }
 
 /// A bound parameter is looked for in the body, which therefore has to be JSON.
@@ -277,7 +291,7 @@ fn read_bodies(
     catalogue: &mut Catalogue,
     out: &mut Diagnostics,
 ) {
-    let mut blind: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut blind: Vec<((&str, &str), Names)> = Vec::new();
     for id in operations {
         let Some(draft) = catalogue.operations.get_mut(*id) else { continue };
         let surface = catalogue.surfaces.get(draft.operation.surface);
@@ -295,10 +309,15 @@ fn read_bodies(
             BodyKind::Multipart => ("has a multipart body, which is not read", TAKE_OUT),
             BodyKind::Json | BodyKind::None => continue,
         };
-        blind.entry(why).or_default().insert(draft.operation.id.clone());
+        if !blind.iter().any(|(other, _)| *other == why) {
+            blind.push((why, Names::default()));
+        }
+        if let Some((_, names)) = blind.iter_mut().find(|(other, _)| *other == why) {
+            names.add(&draft.operation.id);
+        }
     }
-    for ((why, help), operations) in blind {
-        if let Some(subject) = subject(&operations) {
+    for ((why, help), names) in blind {
+        if let Some(subject) = names.subject() {
             out.error(codes::BODY_NOT_READ, field.path(), format!("{subject} {why}")).help(help);
         }
     }

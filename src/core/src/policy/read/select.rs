@@ -28,10 +28,9 @@ pub(super) fn select(
         written.push(text);
         let glob = Glob::new(text);
         let matching = |draft: &Draft| glob.matches(&draft.operation.id);
-        let named: BTreeSet<OperationId> = ids(catalogue, matching).collect();
-        if named.is_empty() {
+        let mut named = ids(catalogue, matching).peekable();
+        if named.peek().is_none() {
             unknown(text, &glob, &item, catalogue, out);
-            continue;
         }
         selected.extend(named);
     }
@@ -113,6 +112,6 @@ fn nearest(text: &str, catalogue: &Catalogue) -> Option<String> {
         let words: Vec<&str> = id.split('.').take(parts).collect();
         format!("{}.", words.join("."))
     };
-    let stems: BTreeSet<String> = catalogue.ids().map(beginning).collect();
+    let stems: Vec<String> = catalogue.ids().map(beginning).collect();
     closest(stem, stems.iter().map(String::as_str)).map(|known| format!("{known}*{rest}"))
 }

@@ -109,7 +109,7 @@ fn pack(field: &Field<'_>, out: &mut Diagnostics) -> Option<Pack> {
             out.error(codes::UNKNOWN_PACK, field.path(), format!("there is no pack `{name}`"));
         match closest(name, BUILTIN_NAMES.iter().copied()) {
             Some(known) => finding.help(format!("did you mean `{known}`?")),
-            None => finding.help(format!("the packs are {}", list(BUILTIN_NAMES))),
+            None => finding.help(format!("the packs are {}", list(BUILTIN_NAMES, "and"))),
         }
     }
     pack

@@ -1,7 +1,5 @@
 //! What is left when everything else is read: things that nobody can use.
 
-use std::collections::BTreeSet;
-
 use super::super::Rule;
 use super::catalogue::Catalogue;
 use super::codes;
@@ -33,7 +31,7 @@ pub(super) fn report(
         )
         .help("add `identity.issuers` with the issuer of your tokens");
     }
-    let mut asked: BTreeSet<&str> = needed.iter().flatten().map(String::as_str).collect();
+    let mut asked: Vec<&str> = needed.iter().flatten().map(String::as_str).collect();
     for rule in rules {
         asked.extend(rule.require.iter().map(String::as_str));
         let scoped = rule.models.iter().chain(&rule.tools).flatten();
