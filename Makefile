@@ -27,10 +27,11 @@ wasm-panic: wasm
 	cargo build --locked -p scopewarden-filter --profile wasm --target wasm32-wasip1 --features test-panic
 	@mkdir -p dist/test && install -m 644 $(TARGET_DIR)/wasm32-wasip1/wasm/scopewarden.wasm dist/test/scopewarden-panic.wasm
 
-lint: $(VENV)/.wasm-target ## formatting and lints, as `make test` runs them
+lint: $(VENV)/.wasm-target $(VENV)/e2e/.ok ## formatting and lints, as `make test` runs them
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p scopewarden-core -p scopewarden-filter --target wasm32-wasip1 -- -D warnings
+	$(VENV)/e2e/bin/ruff check --quiet tests/e2e
 
 fmt: ## format the code
 	cargo fmt --all

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
-from pathlib import Path
-from typing import Iterator
+from collections.abc import Iterator
 
 import pytest
 

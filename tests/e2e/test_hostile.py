@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from harness import raw
@@ -198,8 +200,6 @@ def test_pipelined_requests_are_judged_one_by_one(envoy, upstream, issuer):
     token = issuer.token("autogen:model:read")
     one = f"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n"
     two = "DELETE /v1/models/ft:mine HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    import socket
-
     with upstream.expect(1) as seen, socket.create_connection(("127.0.0.1", envoy.port), timeout=5) as connection:
         connection.sendall((one + two).encode())
         data = b""

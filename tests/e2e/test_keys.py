@@ -82,8 +82,8 @@ def test_an_outage_keeps_the_last_good_keys(start, own):
     wait_for(lambda: has_keys(envoy, own), "the keys")
     for mode in ["fail", "html", "truncated"]:
         own.mode = mode
-        before = len(own.fetches)
-        wait_for(lambda: len(own.fetches) >= before + WORKERS + 1, f"fetches that {mode}", 15)
+        enough = len(own.fetches) + WORKERS + 1
+        wait_for(lambda enough=enough: len(own.fetches) >= enough, f"fetches that {mode}", 15)
         assert all_workers(envoy, own.token("autogen:model:read")) == {200}, mode
     assert envoy.stat("wasmcustom.scopewarden_key_fetches.outcome.failed") > 0
 

@@ -80,7 +80,9 @@ def test_refused_without_a_token_of_ours(envoy, upstream, arrivals, name, call, 
     ],
 )
 def test_models_by_scope(envoy, upstream, issuer, model, scopes, allowed):
-    ask = lambda: client(envoy, issuer.token(*scopes)).chat.completions.create(**{**CHAT, "model": model})
+    def ask():
+        return client(envoy, issuer.token(*scopes)).chat.completions.create(**{**CHAT, "model": model})
+
     if allowed:
         assert ask().model == model
     else:

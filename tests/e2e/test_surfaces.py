@@ -76,9 +76,9 @@ def test_websocket_is_refused_at_the_upgrade(envoy, issuer, websocket_echo):
 def test_websocket_early_data_does_not_pass_a_refusal(envoy, issuer, websocket_echo):
     before = len(websocket_echo.paths)
     data = (
-        "GET /api/ws/runs/1 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-        "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    ).encode() + b"\x81\x84aaaaAAAA"
+        b"GET /api/ws/runs/1 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ) + b"\x81\x84aaaaAAAA"
     assert raw.send(envoy.port, data).status == 401
     assert len(websocket_echo.paths) == before
 

@@ -6,6 +6,7 @@ that what happens there is the filter's own doing.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import http.client
 import json
@@ -106,10 +107,9 @@ class Http1:
     def exchange(self, data: bytes, method: str) -> Response:
         """Status 0: the connection was closed without an answer."""
         connection = self._open()
-        try:
+        # Refused before all was sent: the answer may still be there.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before all was sent: the answer may still be there
         answer = http.client.HTTPResponse(connection, method=method)
         kept = False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -41,10 +42,9 @@ class Response:
 def send(port: int, data: bytes, timeout: float = 10.0, method: str = "GET") -> Response:
     """One HTTP/1.1 exchange from raw bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-        try:
+        # Refused before all was sent: the answer may still be there.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before all was sent: the answer may still be there
         answer = http.client.HTTPResponse(connection, method=method)
         try:
             answer.begin()

@@ -32,8 +32,7 @@ def studio(tmp_path_factory):
 def guarded(studio, issuer, tmp_path_factory):
     envoy = Envoy(Setup(load_policy("studio"), studio.port, issuer.port), tmp_path_factory.mktemp("guard"))
     try:
-        ready = lambda: raw.request(envoy.port, "GET", "/api/version", issuer.token()).status == 200
-        wait_for(ready, "Studio behind Envoy")
+        wait_for(lambda: raw.request(envoy.port, "GET", "/api/version", issuer.token()).status == 200, "Studio")
         wait_for(lambda: {ask(envoy, issuer, "GET", f"/api/teams/?user_id={ALICE}", ALICE, "readers").status
                           for _ in range(8)} == {200}, "the keys")
         yield envoy
