@@ -80,19 +80,22 @@ struct Value<'a, 'de> {
 }
 
 impl<'de> Value<'_, 'de> {
-    fn keep(&mut self, make: impl Fn() -> Fact) {
+    /// Keeps what is read. A value too many refuses: one that is left out would be judged as absent.
+    fn keep<E: serde::de::Error>(&mut self, make: impl Fn() -> Fact) -> Result<(), E> {
         if let (Some(part), Some(parts)) = (self.part, &mut self.state.parts) {
             parts.set(part, make());
         }
-        if let Some(id) = self.plan.and_then(|plan| plan.here)
-            && self.state.facts.values.len() < limits::MAX_FACT_VALUES
-        {
+        if let Some(id) = self.plan.and_then(|plan| plan.here) {
+            if self.state.facts.values.len() >= limits::MAX_FACT_VALUES {
+                return Err(self.state.fail(Reason::JsonTooComplex));
+            }
             self.state.facts.values.push((id, make()));
         }
+        Ok(())
     }
 
-    fn scalar<E>(mut self, make: impl Fn() -> Fact) -> Result<Kind, E> {
-        self.keep(make);
+    fn scalar<E: serde::de::Error>(mut self, make: impl Fn() -> Fact) -> Result<Kind, E> {
+        self.keep(make)?;
         Ok(Kind::Scalar)
     }
 }
@@ -112,47 +115,43 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Kind, E> {
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Kind, E> {
         self.scalar(|| Fact::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Kind, E> {
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Kind, E> {
         self.scalar(|| Fact::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Kind, E> {
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Kind, E> {
         self.scalar(|| Fact::Integer(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Kind, E> {
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Kind, E> {
         self.scalar(|| i64::try_from(value).map_or(Fact::Other, Fact::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Kind, E> {
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Kind, E> {
         self.scalar(|| Fact::Other)
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Kind, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Kind, E> {
         self.scalar(|| text_fact(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Kind, A::Error> {
-        self.keep(|| Fact::Other);
+        self.keep(|| Fact::Other)?;
         let depth = deeper(self.depth, self.state)?;
         let below = self.plan.and_then(|plan| plan.elements.as_deref());
         while seq
             .next_element_seed(Value { plan: below, part: None, depth, state: self.state })?
             .is_some()
-        {
-            if self.state.facts.values.len() >= limits::MAX_FACT_VALUES {
-                return Err(self.state.fail(Reason::JsonTooComplex));
-            }
-        }
+        {}
         Ok(Kind::Array)
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Kind, A::Error> {
-        self.keep(|| Fact::Other);
+        self.keep(|| Fact::Other)?;
         let depth = deeper(self.depth, self.state)?;
         let envelope = self.depth == 0 && self.state.parts.is_some();
         let mut members = Members { start: self.state.names.len(), many: None };
@@ -234,7 +233,7 @@ impl<'de> Visitor<'de> for Name {
         Ok(Cow::Borrowed(name))
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(name.to_owned()))
     }
 }

@@ -116,6 +116,19 @@ fn too_many_values_and_members_refuse() {
 }
 
 #[test]
+fn a_value_too_many_refuses_wherever_it_is() {
+    let body = |n: usize| {
+        let values = vec!["1"; n].join(",");
+        format!("{{\"x\":[{values}],\"model\":\"m\",\"user\":\"bob\"}}")
+    };
+    let pointers = ["/x/*", "/model", "/user"];
+    let facts = read(body(limits::MAX_FACT_VALUES - 2).as_bytes(), &plan(&pointers)).unwrap();
+    assert_eq!(facts.one(2), Some(&Fact::Text("bob".into())));
+    let one_more = body(limits::MAX_FACT_VALUES - 1);
+    assert_eq!(reason(one_more.as_bytes(), &pointers), Reason::JsonTooComplex);
+}
+
+#[test]
 fn b14_envelopes() {
     let ok = |body: &str| read_rpc(body.as_bytes(), &plan(&["/params/name"])).unwrap();
     let (facts, envelope) =
