@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -8,6 +8,8 @@ ENVOY       = $(shell $(VENV)/e2e/bin/python -c 'from envoy import get_envoy_pat
 WASM       := dist/scopewarden.wasm
 # Narrow a run: make e2e PYTEST="-k hostile -x"
 PYTEST     ?=
+# Short or long: make bench BENCH="--rounds 5 --starts 2"
+BENCH      ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +37,7 @@ lint: $(VENV)/.wasm-target $(VENV)/e2e/.ok ## formatting and lints, as `make tes
 
 fmt: ## format the code
 	cargo fmt --all
+	cargo fmt --all --manifest-path tests/bench/Cargo.toml
 
 e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok ## real Envoy, real clients
 	cargo build --locked -p scopewarden-cli
@@ -45,6 +48,13 @@ e2e-studio: wasm $(VENV)/e2e/.ok $(VENV)/studio/.ok ## a real AutoGen Studio beh
 
 e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-end tests on the oldest and the newest Envoy
 	.ci/matrix 1.36.4 1.40.0
+
+bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table, and target/bench/summary.json
+	@.ci/need h2load
+	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --release -p bench-core -p bench-servers
+	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --profile wasm --target wasm32-wasip1 -p bench-empty
+	$(VENV)/e2e/bin/python tests/bench/run.py --wasm $(WASM) --empty-wasm $(TARGET_DIR)/wasm32-wasip1/wasm/bench_empty.wasm \
+	  --binaries $(TARGET_DIR)/release --out target/bench $(BENCH)
 
 clean: ## remove what was built and installed here
 	rm -rf dist $(VENV)
