@@ -25,7 +25,7 @@ def swapping(start, issuer, tmp_path):
     return envoy, lambda policy: write_ecds(directory, typed_config, policy)
 
 
-def without_rule(policy: dict, on: str) -> dict:
+def without_rule(policy: dict, operation: str) -> dict:
     policy["rules"] = [rule for rule in policy["rules"] if rule["on"] != on]
     return policy
 
@@ -60,7 +60,7 @@ def test_a_swap_drops_nothing_in_flight(swapping, issuer, upstream):
         lambda p: p.update(surprise=1),
         lambda p: p["identity"]["issuers"][0].pop("audiences"),
         lambda p: p["surfaces"].append({"use": "nothing"}),
-        lambda p: p["rules"].append({"on": "openai.no.such.operation", "require": ["x"]}),
+        lambda p: p["rules"].append({"operation": "openai.no.such.operation", "require": ["x"]}),
         lambda p: p.clear(),
     ],
     ids=["unknown key", "no audience", "unknown pack", "unknown operation", "empty"],

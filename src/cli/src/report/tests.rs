@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TEXT: &str = "policy: demo\nrules:\n  - on: \"ä\"\n    scop: x\n";
+const TEXT: &str = "policy: demo\nrules:\n  - operation: \"ä\"\n    scop: x\n";
 
 fn source() -> Source {
     Source::from_bytes("a,b.yaml", TEXT.as_bytes()).unwrap()
@@ -95,7 +95,7 @@ fn github_gets_escaped_commands() {
 #[test]
 fn columns_count_characters() {
     let at = TEXT.find('ä').unwrap();
-    assert_eq!(Place::of(TEXT, &(at..at + 2)), Place { line: 3, column: 10, end_column: 11 });
+    assert_eq!(Place::of(TEXT, &(at..at + 2)), Place { line: 3, column: 17, end_column: 18 });
     assert_eq!(Place::of(TEXT, &(0..0)), Place { line: 1, column: 1, end_column: 1 });
     assert_eq!(Place::of("a\nbc\nd", &(2..6)), Place { line: 2, column: 1, end_column: 3 });
 }

@@ -40,10 +40,10 @@ policy: demo
 roles:
   engineer: { groups: [ml-eng], scopes: [\"a:b\", c] }
 rules:
-  - on: openai.*
+  - operation: openai.*
     models:
       a:b: [gpt-4o]
-  - on: x
+  - operation: x
 empty:
 ";
 
@@ -51,7 +51,7 @@ empty:
 fn yaml_and_json_give_the_same_tree() {
     let json = r#"{"policy": "demo",
         "roles": {"engineer": {"groups": ["ml-eng"], "scopes": ["a:b", "c"]}},
-        "rules": [{"on": "openai.*", "models": {"a:b": ["gpt-4o"]}}, {"on": "x"}],
+        "rules": [{"operation": "openai.*", "models": {"a:b": ["gpt-4o"]}}, {"operation": "x"}],
         "empty": null}"#;
     assert_eq!(source(POLICY).node(), source(json).node());
     assert_eq!(source(json).node(), Node::from_json(json.as_bytes()).ok());
@@ -69,10 +69,10 @@ fn findings_point_at_what_they_are_about() {
         (root.key("roles").key("engineer").key("scopes").index(0), "bad-value", "\"a:b\""),
         (root.key("roles").key("engineer").key("scopes").index(1), "bad-value", "c"),
         (rule.key("models").key("a:b"), "unknown-scope", "a:b"),
-        (rule.key("on"), "unknown-operation", "openai.*"),
-        (root.key("rules").index(1), "bad-value", "on: x"),
+        (rule.key("operation"), "unknown-operation", "openai.*"),
+        (root.key("rules").index(1), "bad-value", "operation: x"),
         // What is missing is missed where it should be.
-        (rule.key("scope"), "missing-key", "on: openai.*"),
+        (rule.key("scope"), "missing-key", "operation: openai.*"),
         (root.key("empty"), "bad-value", "empty"),
         (root.clone(), "missing-key", "policy: demo"),
     ] {

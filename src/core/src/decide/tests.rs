@@ -14,8 +14,8 @@ fn policy() -> Policy {
         "roles": {"ops": {"groups": ["spiffe://example.org/ops"], "scopes": ["autogen:model:delete", "extra"]}},
         "surfaces": [{"use": "openai", "mount": "/v1"}],
         "rules": [
-            {"on": "openai.models.delete", "require": ["extra"]},
-            {"on": "openai.models.delete", "models": {"extra": ["old-*"]}},
+            {"operation": "openai.models.delete", "require": ["extra"]},
+            {"operation": "openai.models.delete", "models": {"extra": ["old-*"]}},
         ],
         "approvals": {"require": [{"tier": ["admin"], "approvers": 2, "scope": "approve", "hold": "1s", "ttl": "5m"}]},
     });
@@ -129,7 +129,7 @@ fn a_bound_parameter_equals_the_claim_wherever_it_is() {
         "operations": [
             {"id": "acme.show", "method": "GET", "path": "/users/{user}", "scope": "read", "tier": "read"},
         ],
-        "rules": [{"on": "acme.show", "bind": {"user": "sub"}}],
+        "rules": [{"operation": "acme.show", "bind": {"user": "sub"}}],
     });
     let policy =
         Policy::compile(&Node::from_json(document.to_string().as_bytes()).unwrap()).unwrap().0;

@@ -34,9 +34,9 @@ pub(super) fn read(policy: &Object<'_>, catalogue: &mut Catalogue, out: &mut Dia
 fn requirement(field: &Field<'_>, catalogue: &mut Catalogue, out: &mut Diagnostics) {
     let Some(object) = field.object(&kinds::REQUIREMENT, out) else { return };
     let tiers = object.get("tier").map(|f| tiers(&f, out));
-    let on = object.get("on").map(|f| select(&f, None, catalogue, out));
+    let on = object.get("operation").map(|f| select(&f, None, catalogue, out));
     if tiers.is_none() && on.is_none() {
-        out.error(codes::MISSING_KEY, field.path(), "neither `tier` nor `on`")
+        out.error(codes::MISSING_KEY, field.path(), "neither `tier` nor `operation`")
             .help("say which operations need approval, such as `tier: [admin, destroy]`");
     }
     let approval = approval(&object, out);

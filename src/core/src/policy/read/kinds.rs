@@ -33,12 +33,12 @@ kinds! {
         "agent", "arguments", "endpoint", "model", "prompt", "server", "stream", "task", "tool", "tool_type", "uri",
     ];
     RULE = "rule", "a rule", [
-        "id", "on", "server", "scope", "require", "models", "tools", "arguments", "bind", "headers", "query", "body",
+        "id", "operation", "server", "scope", "require", "models", "tools", "arguments", "bind", "headers", "query", "body",
         "mode",
     ];
     APPROVALS = "approvals", "`approvals`", ["require"];
     REQUIREMENT = "requirement", "an approval requirement", [
-        "tier", "on", "approvers", "scope", "hold", "ttl",
+        "tier", "operation", "approvers", "scope", "hold", "ttl",
     ];
     LIMITS = "limits", "`limits`", ["body"];
     FORWARD = "forward", "`forward`", ["authorization"];

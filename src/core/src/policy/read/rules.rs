@@ -79,7 +79,7 @@ fn name<'n>(
         )
         .help("remove `mode: shadow` once the records show what you expect");
     }
-    let on = object.need("on", out)?;
+    let on = object.need("operation", out)?;
     let operations = select(&on, object.get("server").as_ref(), catalogue, out);
     let says =
         ["scope", "require", "models", "tools", "arguments", "bind", "headers", "query", "body"];
@@ -236,7 +236,7 @@ const fn needs_caller(key: &'static str) -> Need {
         key,
         holds: |draft| draft.scope.is_some() || draft.base.is_some(),
         lacks: "is public and has no caller",
-        help: "give it a scope with `scope`, or take it out of `on`",
+        help: "give it a scope with `scope`, or take it out of `operation`",
     }
 }
 
@@ -323,4 +323,4 @@ fn read_bodies(
     }
 }
 
-const TAKE_OUT: &str = "take it out of `on`; a parameter in such a body would not be seen";
+const TAKE_OUT: &str = "take it out of `operation`; a parameter in such a body would not be seen";

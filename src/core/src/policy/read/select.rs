@@ -1,4 +1,4 @@
-//! `on`: the operations that a rule or an approval is about.
+//! `operation`: the operations that a rule or an approval is about.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::fields::Field;
 use crate::diag::{Diagnostics, closest};
 use crate::operation::{BUILTIN_NAMES, Pack};
 
-/// The operations that `on` names, on the surfaces of `server` when one is given.
+/// The operations that `operation` names, on the surfaces of `server` when one is given.
 ///
 /// A variant is selected by its own id only; what is true of an operation is true of its variants,
 /// so callers that restrict something go on to [`Catalogue::family`].

@@ -84,7 +84,7 @@ fn json_rpc_methods_share_one_endpoint_and_one_plan() {
     let policy = compile(json!({
         "surfaces": [{"use": "mcp", "mount": ["/mcp", "/tools"], "scope_prefix": "acme", "server": "github"}],
         "rules": [{
-            "on": "mcp.tools.call",
+            "operation": "mcp.tools.call",
             "tools": {"acme:read": ["get_*"], "acme:write": ["create_issue"]},
             "arguments": {"create_issue": {"/repo/name": ["acme-*", 7.0, true]}},
         }],
@@ -188,10 +188,10 @@ fn what_is_said_of_an_operation_is_said_of_its_variants() {
     let policy = compile(json!({
         "surfaces": [{"use": "autogen-studio", "mount": "/api"}],
         "rules": [
-            {"on": "autogen-studio.sessions.create", "scope": "acme:session", "require": ["acme:more"]},
-            {"on": "autogen-studio.teams.overwrite", "scope": "acme:overwrite"},
+            {"operation": "autogen-studio.sessions.create", "scope": "acme:session", "require": ["acme:more"]},
+            {"operation": "autogen-studio.teams.overwrite", "scope": "acme:overwrite"},
         ],
-        "approvals": {"require": [{"on": "autogen-studio.sessions.create", "scope": "approve"}]},
+        "approvals": {"require": [{"operation": "autogen-studio.sessions.create", "scope": "approve"}]},
     }));
     let variants = |path: &str| {
         let Endpoint::Plain { variants, .. } = endpoint(&policy, Method::Post, path) else {
@@ -259,7 +259,7 @@ fn a_rule_that_binds_reads_the_body() {
             {"id": "acme.put", "method": "PUT", "path": "/things", "scope": "acme:write", "tier": "write"},
             {"id": "acme.get", "method": "GET", "path": "/things", "scope": "acme:read", "tier": "read"},
         ],
-        "rules": [{"id": "mine", "on": "acme.*", "bind": {"user_id": "claims.email"}, "mode": "shadow"}],
+        "rules": [{"id": "mine", "operation": "acme.*", "bind": {"user_id": "claims.email"}, "mode": "shadow"}],
     }));
     let binding = |id: &str| {
         let rules = &operation(&policy, id).rules;
@@ -284,8 +284,8 @@ fn conditions_and_scopes_of_rules() {
             {"id": "acme.b", "method": "POST", "path": "/b", "public": true, "tier": "write", "body": "json"},
         ],
         "rules": [
-            {"on": ["acme.a", "acme.b"], "scope": "acme:new", "require": ["acme:more"]},
-            {"on": "acme.a", "headers": {"X-Env": ["prod"]}, "query": {"v": ["1", "2"]}, "body": {"/n/*/x": [3]}},
+            {"operation": ["acme.a", "acme.b"], "scope": "acme:new", "require": ["acme:more"]},
+            {"operation": "acme.a", "headers": {"X-Env": ["prod"]}, "query": {"v": ["1", "2"]}, "body": {"/n/*/x": [3]}},
         ],
     }));
     for id in ["acme.a", "acme.b"] {
@@ -313,7 +313,7 @@ fn the_approval_with_most_approvers_counts() {
         "surfaces": [{"use": "autogen-grpc", "mount": "/"}],
         "approvals": {"require": [
             {"tier": ["admin", "destroy"], "approvers": 1, "scope": "approve"},
-            {"on": "autogen-grpc.control.open", "approvers": 2.0, "scope": "approve", "hold": "0s", "ttl": "1h"},
+            {"operation": "autogen-grpc.control.open", "approvers": 2.0, "scope": "approve", "hold": "0s", "ttl": "1h"},
         ]},
     }));
     let approval = |id: &str| {
