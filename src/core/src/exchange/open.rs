@@ -20,6 +20,9 @@ pub(super) fn open(
     if head.headers.len() > limits::MAX_HEADERS {
         return Err(deny(Reason::HeadersTooMany));
     }
+    if head.target.len() > limits::MAX_TARGET_BYTES {
+        return Err(deny(Reason::PathTooLong));
+    }
     if !matches!(head.scheme.as_slice(), b"" | b"http" | b"https") {
         return Err(deny(Reason::SchemeInvalid));
     }
