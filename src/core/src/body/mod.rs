@@ -98,12 +98,16 @@ pub fn rpc_id(body: &[u8]) -> Option<RpcId> {
 /// Whether a body of this `content-type` and `content-encoding` is JSON in UTF-8.
 ///
 /// # Errors
-/// `ContentType` or `BodyEncoded`.
+/// `ContentType`, `BodyEncoded`, or `HeaderAmbiguous` for more than one content type.
 pub fn check_content(content_type: Option<&[u8]>, encoding: Option<&[u8]>) -> Result<(), Reason> {
     if !encoding.is_none_or(|e| e.is_empty() || e.eq_ignore_ascii_case(b"identity")) {
         return Err(Reason::BodyEncoded);
     }
     let text = content_type.and_then(|v| std::str::from_utf8(v).ok()).ok_or(Reason::ContentType)?;
+    // Proxies join repeated fields with a comma, and no parameter of JSON has one.
+    if text.contains(',') {
+        return Err(Reason::HeaderAmbiguous);
+    }
     let mut parts = text.split(';');
     let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let structured = media.starts_with("application/") && media.ends_with("+json");

@@ -186,6 +186,13 @@ fn content_types() {
     ] {
         assert_eq!(check(bad), Err(Reason::ContentType), "{bad}");
     }
+    for joined in [
+        "application/json,text/plain",
+        "application/json; x=1, text/plain",
+        "application/json; charset=utf-8,application/json",
+    ] {
+        assert_eq!(check(joined), Err(Reason::HeaderAmbiguous), "{joined}");
+    }
     assert_eq!(check_content(None, None), Err(Reason::ContentType));
     assert_eq!(check_content(Some(b"application/json"), Some(b"gzip")), Err(Reason::BodyEncoded));
     assert_eq!(check_content(Some(b"application/json"), Some(b"identity")), Ok(()));
