@@ -1,15 +1,26 @@
-//! Every scenario through core itself, with every chunking of its body.
+//! Every scenario through core itself, with every chunking of its body, and through the compiled filter.
+#![expect(clippy::panic, reason = "a test: stopping is how it reports")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use scopewarden_core::policy::Policy;
+use scopewarden_core::reason::Reason;
 use scopewarden_testkit::scenario::native::{self, Chunking};
 use scopewarden_testkit::scenario::{self, Suite};
 use scopewarden_tests::{files, root};
 
 /// A moment for all natively run scenarios, in seconds since the Unix epoch.
 const NOW: u64 = 1_795_500_000;
+
+/// Reasons that no scenario can reach, and where they are tested.
+const ELSEWHERE: [Reason; 2] = [
+    // Scenarios have their keys inline. Outages of an issuer: src/core/src/exchange/tests.rs, tests/e2e/test_keys.py.
+    Reason::KeysUnavailable,
+    // A bug, and no request leads to one: `a_policy_that_broke_refuses`, below.
+    Reason::InternalError,
+];
 
 fn suites() -> Vec<(PathBuf, Suite)> {
     let folder = root().join("tests/scenarios");
@@ -86,5 +97,52 @@ fn the_scenario_policies_trust_the_scenario_key() {
     let key = scenario::jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
     for path in files(&root().join("tests/scenarios/policies"), "yaml") {
         assert!(std::fs::read_to_string(&path).unwrap().contains(&key), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_reason_is_reached() {
+    let suites = suites();
+    let expected: BTreeSet<&str> = suites
+        .iter()
+        .flat_map(|(_, suite)| &suite.cases)
+        .filter_map(|case| case.expect.reason.as_deref())
+        .collect();
+    let missing: Vec<_> = Reason::ALL
+        .iter()
+        .filter(|reason| expected.contains(reason.code()) == ELSEWHERE.contains(reason))
+        .map(|reason| reason.code())
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "expected by no scenario, or listed as such although one does: {missing:?}"
+    );
+}
+
+/// A tag that is misspelt would quietly take a case out of a run.
+#[test]
+fn tags_are_known() {
+    let known = ["envoy", "envoy-first", "normalised"];
+    for (path, suite) in suites() {
+        let tags = suite.tags.iter().chain(suite.cases.iter().flat_map(|case| &case.tags));
+        let unknown: Vec<_> = tags.filter(|tag| !known.contains(&tag.as_str())).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
+    }
+}
+
+/// A bug that loses a part of the policy must not open it.
+#[test]
+fn a_policy_that_broke_refuses() {
+    let suites = suites();
+    let (path, suite) = suites.iter().find(|(p, _)| p.ends_with("operations/openai.yaml")).unwrap();
+    let prompt = suite.cases.iter().find(|c| c.name == "a prompt for an admitted model").unwrap();
+    let breakages: [fn(&mut Policy); 2] = [|p| p.rules.clear(), |p| p.operations.clear()];
+    for breakage in breakages {
+        let mut policy = Arc::into_inner(policy(path, suite)).unwrap();
+        breakage(&mut policy);
+        let outcome = native::run(&Arc::new(policy), suite, prompt, Chunking::Whole, NOW).unwrap();
+        assert!(!outcome.forwarded);
+        assert_eq!(outcome.record["reason"], Reason::InternalError.code());
+        assert_eq!(outcome.refusal.unwrap().status, 503);
     }
 }

@@ -47,8 +47,8 @@ pub fn run(
     let body = case.request.body()?;
     let trailers = &case.request.trailers;
     let id = proxy.open().map_err(|e| e.to_string())?;
-    for (path, value) in &case.request.properties {
-        proxy.set_property(id, path.replace('|', "\0").as_bytes(), value.as_bytes());
+    for (path, value) in case.request.properties()? {
+        proxy.set_property(id, path.replace('|', "\0").as_bytes(), &value);
     }
     let mut headers = HeaderMap::new();
     let pseudo = [

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -108,7 +107,7 @@ class Outcome:
 @dataclass(frozen=True)
 class Case:
     suite: str
-    policy: Path
+    policy: dict
     tokens: dict[str, dict]
     name: str
     tags: frozenset[str]
@@ -132,7 +131,9 @@ def cases(tag: str) -> list[Case]:
             continue
         suite = yaml12.load(path)
         name = str(path.relative_to(SCENARIOS).with_suffix(""))
-        policy = (path.parent / suite["policy"]).resolve()
+        policy = suite["policy"]
+        if isinstance(policy, str):
+            policy = yaml12.load(path.parent / policy)
         for case in suite["cases"]:
             tags = frozenset([*suite.get("tags", []), *case.get("tags", [])])
             request, expect = Request(**case["request"]), Expect(**case["expect"])

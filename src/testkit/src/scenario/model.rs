@@ -32,7 +32,8 @@ pub struct Suite {
 pub struct Case {
     /// What is shown, starting with a catalogue id where there is one.
     pub name: String,
-    /// `envoy`: also run through a real Envoy.
+    /// `envoy`: also run through a real Envoy. `envoy-first`, `normalised`: what that Envoy makes of it, explained in
+    /// tests/e2e/test_scenarios.py.
     #[serde(default)]
     pub tags: Vec<String>,
     /// The request.
@@ -71,7 +72,7 @@ pub struct Request {
     /// Whether request trailers follow the body.
     #[serde(default)]
     pub trailers: Vec<(String, String)>,
-    /// Host properties, path segments joined by `|`.
+    /// Host properties, path segments joined by `|`; values may hold the same escapes.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
 }
@@ -114,6 +115,15 @@ impl Request {
             target: unescape(&self.path)?,
             headers,
         })
+    }
+
+    /// Host properties as bytes.
+    ///
+    /// # Errors
+    /// A sentence about a bad escape.
+    pub fn properties(&self) -> Result<BTreeMap<String, Vec<u8>>, String> {
+        let bytes = |(path, value): (&String, &String)| Ok((path.clone(), unescape(value)?));
+        self.properties.iter().map(bytes).collect()
     }
 
     /// The body's bytes; `None` when there is no body.

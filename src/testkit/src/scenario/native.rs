@@ -27,11 +27,11 @@ impl Chunking {
     pub const ALL: [Self; 3] = [Self::Whole, Self::ThenEnd, Self::Every(7)];
 }
 
-struct Fixed<'a>(&'a BTreeMap<String, String>);
+struct Fixed(BTreeMap<String, Vec<u8>>);
 
-impl Properties for Fixed<'_> {
+impl Properties for Fixed {
     fn get(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.0.get(&path.join("|")).map(|value| value.clone().into_bytes())
+        self.0.get(&path.join("|")).cloned()
     }
 }
 
@@ -52,7 +52,7 @@ pub fn run(
     let trailers = !case.request.trailers.is_empty();
     let mut keys = KeyRing::new(&policy.identity.issuers);
     let mut tokens = TokenCache::default();
-    let properties = Fixed(&case.request.properties);
+    let properties = Fixed(case.request.properties()?);
     let mut world = World {
         now: UnixMicros(now.saturating_mul(1_000_000)),
         keys: &mut keys,
