@@ -26,7 +26,7 @@ def swapping(start, issuer, tmp_path):
 
 
 def without_rule(policy: dict, operation: str) -> dict:
-    policy["rules"] = [rule for rule in policy["rules"] if rule["on"] != on]
+    policy["rules"] = [rule for rule in policy["rules"] if rule["operation"] != operation]
     return policy
 
 
