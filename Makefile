@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -48,6 +48,13 @@ e2e-studio: wasm $(VENV)/e2e/.ok $(VENV)/studio/.ok ## a real AutoGen Studio beh
 
 e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-end tests on the oldest and the newest Envoy
 	.ci/matrix 1.36.4 1.40.0
+
+# Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
+test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
+	@.ci/need node
+	@.ci/tool wasm-bindgen-cli $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/.*"\(.*\)"/\1/p;}' Cargo.lock) --debug --bin wasm-bindgen-test-runner
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/$(VENV)/tools/bin/wasm-bindgen-test-runner \
+	  cargo test --locked -p scopewarden-core --lib --target wasm32-unknown-unknown
 
 bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table, and target/bench/summary.json
 	@.ci/need h2load

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "scopewarden-tests",
         &["scopewarden-cli", "scopewarden-core", "scopewarden-host", "scopewarden-testkit"],
     ),
+    ("wasm-test", &[]),
 ];
 
 /// Everything the module may ask of a host. Files, sockets and clocks of its own are not among it.

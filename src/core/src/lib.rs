@@ -10,6 +10,10 @@
 //! ([`time::UnixMillis`]), and everything that must happen outside is returned as a value.
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, target_family = "wasm", target_os = "unknown"))]
+#[macro_use(test)]
+extern crate wasm_test;
+
 pub mod body;
 pub mod decide;
 pub mod diag;
