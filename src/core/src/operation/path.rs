@@ -23,8 +23,8 @@ pub fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// Kept as one decoded string: a segment never holds a `/`, so splitting it again is exact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalPath {
-    /// `/` and the decoded segments joined by `/`; no slash at the end, except for the root.
-    decoded: String,
+    /// `/` and the decoded segments joined by `/`, and the slash at the end.
+    sent: String,
     trailing_slash: bool,
 }
 
@@ -36,7 +36,11 @@ impl CanonicalPath {
 
     /// The decoded path, such as `/v1/models/ft:gpt`; a trailing slash is left out.
     pub fn decoded(&self) -> &str {
-        &self.decoded
+        if self.trailing_slash {
+            self.sent.strip_suffix('/').unwrap_or(&self.sent)
+        } else {
+            &self.sent
+        }
     }
 
     /// Whether the path was sent with a slash at its end. It names the same operation either way.
@@ -46,7 +50,13 @@ impl CanonicalPath {
 
     /// The segments as one string, without the leading slash; `None` for the root.
     pub(super) fn rest(&self) -> Option<&str> {
-        self.decoded.strip_prefix('/').filter(|rest| !rest.is_empty())
+        self.decoded().strip_prefix('/').filter(|rest| !rest.is_empty())
+    }
+
+    /// `rest`, which the path ends in, with the slash that may follow it.
+    pub(super) fn with_slash<'p>(&'p self, rest: &'p str) -> &'p str {
+        let end = self.decoded().len();
+        end.checked_sub(rest.len()).and_then(|start| self.sent.get(start..)).unwrap_or(rest)
     }
 }
 
@@ -96,26 +106,29 @@ pub fn canonicalize(raw: &[u8]) -> Result<CanonicalPath, Reason> {
         None => (body, false),
     };
     if body.is_empty() && !trailing_slash {
-        return Ok(CanonicalPath { decoded: "/".to_owned(), trailing_slash: false });
+        return Ok(CanonicalPath { sent: "/".to_owned(), trailing_slash: false });
     }
-    let mut decoded = String::with_capacity(raw.len());
+    let mut sent = String::with_capacity(raw.len());
     for (n, raw_segment) in body.split(|&b| b == b'/').enumerate() {
         if n >= MAX_SEGMENTS {
             return Err(Reason::PathTooLong);
         }
-        decoded.push('/');
+        sent.push('/');
         if raw_segment.contains(&b'%') {
             let bytes = percent::decode(raw_segment, false).ok_or(Reason::PathMalformed)?;
             let segment = str::from_utf8(&bytes).map_err(|_| Reason::PathNotUtf8)?;
             check_segment(segment)?;
-            decoded.push_str(segment);
+            sent.push_str(segment);
         } else {
             let segment = str::from_utf8(raw_segment).map_err(|_| Reason::PathNotUtf8)?;
             check_segment(segment)?;
-            decoded.push_str(segment);
+            sent.push_str(segment);
         }
     }
-    Ok(CanonicalPath { decoded, trailing_slash })
+    if trailing_slash {
+        sent.push('/');
+    }
+    Ok(CanonicalPath { sent, trailing_slash })
 }
 
 /// Why a raw byte does not belong in a path.

@@ -15,7 +15,8 @@ use crate::reason::Reason;
 /// | `/tasks/{id}:cancel` | one segment that ends in `:cancel` and has something before it |
 /// | `/files/{path...}` | one or more segments, only at the end |
 ///
-/// A slash at the end is kept for printing and plays no part in matching.
+/// A slash at the end plays no part in matching, except that a path finds nothing when it matches
+/// another template with its own slash or lack of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     segments: Vec<Segment>,
@@ -78,6 +79,11 @@ impl Template {
     /// The segments, in order; none for `/`.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// Whether it was written with a slash at its end.
+    pub(super) const fn trailing_slash(&self) -> bool {
+        self.trailing_slash
     }
 
     /// Names of the parameters, in order.
@@ -211,6 +217,14 @@ fn clause(reason: Reason) -> String {
 /// names for one row.
 pub(super) fn is_int(segment: &str) -> bool {
     !segment.starts_with('0') && !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether some server may read a segment as a number: digits of any script, maybe with a sign.
+///
+/// Starlette's `{id:int}` takes `07` and `0`, Werkzeug's also Arabic digits.
+pub(super) fn like_int(segment: &str) -> bool {
+    let digits = segment.strip_prefix(['+', '-']).unwrap_or(segment);
+    !digits.is_empty() && digits.chars().all(char::is_numeric)
 }
 
 fn param(name: &str, segment: &str) -> Result<String, String> {

@@ -4,7 +4,15 @@
 //! `{id}`, and last `{tail...}`; when a choice leads nowhere, or to a path without the method, the
 //! next one is tried. So a literal path without `DELETE` leaves `DELETE` to the template beside it,
 //! as Starlette does. The work for one request depends on the request's segments and on how many
-//! templates share their literals, not on the size of the catalogue; it never visits a node twice.
+//! templates share their literals, not on the size of the catalogue; one walk never visits a node
+//! twice, and there are two at most.
+//!
+//! A path that servers route differently finds nothing:
+//! - `07` or `+7` where `{id:int}` would take it: many servers read it as 7, others leave it to the
+//!   template beside.
+//! - a slash at the end that the template does not have, or lacks, when another template has it:
+//!   `/files/` is `/files` to a server that is lenient about it, and the empty tail of
+//!   `/files/{path...}` to one that is not.
 
 mod overlap;
 
@@ -12,7 +20,7 @@ use std::collections::BTreeMap;
 
 pub use overlap::Overlap;
 
-use super::template::{Segment, is_int};
+use super::template::{Segment, is_int, like_int};
 use super::{CanonicalPath, Method, Template};
 
 /// What was inserted into a [`Matcher`].
@@ -46,7 +54,15 @@ struct Node {
     param: Option<NodeId>,
     tail: Option<NodeId>,
     /// Routes that end here, in the order of insertion; the first of a method is found.
-    ends: Vec<(Method, RouteId)>,
+    ends: Vec<End>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    method: Method,
+    route: RouteId,
+    /// Whether the template ends in a slash; `None` for a tail, which takes the path's own.
+    slash: Option<bool>,
 }
 
 /// Path parameters of a match: names from the template, decoded values from the path.
@@ -89,20 +105,34 @@ impl<T> Matcher<T> {
             at = self.child(at, segment);
         }
         let route = self.routes.len();
+        let tail = matches!(template.segments().last(), Some(Segment::Tail(_)));
+        let slash = (!tail).then(|| template.trailing_slash());
         if let Some(node) = self.nodes.get_mut(at) {
-            node.ends.push((method, route));
+            node.ends.push(End { method, route, slash });
         }
         self.routes.push(Route { method, template, value });
     }
 
-    /// The most specific route for `method` and `path`, and the path's parameters.
+    /// The most specific route for `method` and `path`, and the path's parameters; nothing when
+    /// servers differ in which route that is.
     pub fn find<'m, 'p>(
         &'m self,
         method: Method,
         path: &'p CanonicalPath,
     ) -> Option<(&'m T, Params<'m, 'p>)> {
-        let mut search = Search { nodes: &self.nodes, method, captures: Vec::new(), visited: 0 };
-        let route = self.routes.get(search.walk(0, path.rest())?)?;
+        let mut search = Search::new(&self.nodes, method, path);
+        let end = search.walk(0, path.rest())?;
+        if search.loose_int {
+            return None;
+        }
+        if path.trailing_slash() || end.slash == Some(true) {
+            let mut strict = Search::new(&self.nodes, method, path);
+            strict.slash = Some(path.trailing_slash());
+            if strict.walk(0, path.rest()).is_some_and(|other| other.route != end.route) {
+                return None;
+            }
+        }
+        let route = self.routes.get(end.route)?;
         let pairs = route.template.params().zip(search.captures).collect();
         Some((&route.value, Params(pairs)))
     }
@@ -130,8 +160,13 @@ impl<T> Matcher<T> {
 }
 
 impl Node {
-    fn end(&self, method: Method) -> Option<RouteId> {
-        self.ends.iter().find(|(m, _)| *m == method).map(|(_, route)| *route)
+    /// The route that ends here; with `slash`, one that has or lacks it.
+    fn end(&self, method: Method, slash: Option<bool>) -> Option<End> {
+        let fits = |end: &&End| match (slash, end.slash) {
+            (Some(wanted), Some(own)) => wanted == own,
+            _ => true,
+        };
+        self.ends.iter().filter(fits).find(|end| end.method == method).copied()
     }
 
     /// The child for `{..}:verb` that takes `segment`, with the parameter's value.
@@ -146,44 +181,70 @@ impl Node {
 struct Search<'m, 'p> {
     nodes: &'m [Node],
     method: Method,
+    path: &'p CanonicalPath,
+    /// Only templates with, or without, a slash at the end, as a strict server sees them.
+    slash: Option<bool>,
     captures: Vec<&'p str>,
+    /// `{id:int}` was taken by another spelling of a number.
+    loose_int: bool,
     visited: usize,
 }
 
-impl<'p> Search<'_, 'p> {
+impl<'m, 'p> Search<'m, 'p> {
+    const fn new(nodes: &'m [Node], method: Method, path: &'p CanonicalPath) -> Self {
+        Self {
+            nodes,
+            method,
+            path,
+            slash: None,
+            captures: Vec::new(),
+            loose_int: false,
+            visited: 0,
+        }
+    }
+
     /// Depth is bounded by the number of segments ([`crate::limits::MAX_SEGMENTS`]).
-    fn walk(&mut self, at: NodeId, rest: Option<&'p str>) -> Option<RouteId> {
+    fn walk(&mut self, at: NodeId, rest: Option<&'p str>) -> Option<End> {
         self.visited = self.visited.saturating_add(1);
         let node = self.nodes.get(at)?;
-        let Some(rest) = rest else { return node.end(self.method) };
+        let Some(rest) = rest else {
+            return node.end(self.method, self.slash).or_else(|| self.empty_tail(node));
+        };
         let (segment, next) = match rest.split_once('/') {
             Some((segment, next)) => (segment, Some(next)),
             None => (rest, None),
         };
         if let Some(&child) = node.literals.get(segment)
-            && let Some(route) = self.walk(child, next)
+            && let Some(end) = self.walk(child, next)
         {
-            return Some(route);
+            return Some(end);
         }
         if let Some((child, value)) = node.verb(segment)
-            && let Some(route) = self.capture(child, value, next)
+            && let Some(end) = self.capture(child, value, next)
         {
-            return Some(route);
+            return Some(end);
         }
-        if let Some(child) = node.int.filter(|_| is_int(segment))
-            && let Some(route) = self.capture(child, segment, next)
+        if let Some(child) = node.int.filter(|_| like_int(segment))
+            && let Some(end) = self.capture(child, segment, next)
         {
-            return Some(route);
+            self.loose_int |= !is_int(segment);
+            return Some(end);
         }
         if let Some(child) = node.param
-            && let Some(route) = self.capture(child, segment, next)
+            && let Some(end) = self.capture(child, segment, next)
         {
-            return Some(route);
+            return Some(end);
         }
-        self.capture(node.tail?, rest, None)
+        self.capture(node.tail?, self.path.with_slash(rest), None)
     }
 
-    fn capture(&mut self, child: NodeId, value: &'p str, next: Option<&'p str>) -> Option<RouteId> {
+    /// What strict servers make of a slash at the end: a tail of no segments.
+    fn empty_tail(&self, node: &Node) -> Option<End> {
+        let tail = node.tail.filter(|_| self.slash == Some(true))?;
+        self.nodes.get(tail)?.end(self.method, None)
+    }
+
+    fn capture(&mut self, child: NodeId, value: &'p str, next: Option<&'p str>) -> Option<End> {
         self.captures.push(value);
         let found = self.walk(child, next);
         if found.is_none() {

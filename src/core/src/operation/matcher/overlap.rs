@@ -40,10 +40,10 @@ impl Finder<'_> {
     /// Pairs below one node, reached by the same template so far.
     fn same(&mut self, at: NodeId) {
         let Some(node) = self.nodes.get(at) else { return };
-        for (n, (method, loser)) in node.ends.iter().enumerate() {
-            let first = node.ends.iter().take(n).find(|(m, _)| m == method);
-            if let Some((_, winner)) = first {
-                self.found.push((*winner, *loser, true));
+        for (n, loser) in node.ends.iter().enumerate() {
+            let first = node.ends.iter().take(n).find(|end| end.method == loser.method);
+            if let Some(winner) = first {
+                self.found.push((winner.route, loser.route, true));
             }
         }
         for child in node.children() {
@@ -127,9 +127,9 @@ impl Finder<'_> {
     /// by the pair at that node.
     fn ends(&mut self, high: NodeId, low: NodeId) {
         let (Some(a), Some(b)) = (self.nodes.get(high), self.nodes.get(low)) else { return };
-        for &(method, winner) in &a.ends {
-            for &(_, loser) in b.ends.iter().filter(|(m, _)| *m == method) {
-                self.found.push((winner, loser, false));
+        for winner in &a.ends {
+            for loser in b.ends.iter().filter(|end| end.method == winner.method) {
+                self.found.push((winner.route, loser.route, false));
             }
         }
     }

@@ -51,7 +51,6 @@ fn the_most_specific_template_wins() {
     finds(&m, "/runs/a:b:cancel", "/runs/{id}:cancel", &[("id", "a:b")]);
     finds(&m, "/runs/7:cancel", "/runs/{id}:cancel", &[("id", "7")]);
     finds(&m, "/runs/7", "/runs/{number:int}", &[("number", "7")]);
-    finds(&m, "/runs/07", "/runs/{id}", &[("id", "07")]);
     finds(&m, "/runs/:cancel", "/runs/{id}", &[("id", ":cancel")]);
     finds(&m, "/runs/a:stop", "/runs/{id}", &[("id", "a:stop")]);
     finds(&m, "/runs/a/b", "/runs/{rest...}", &[("rest", "a/b")]);
@@ -67,10 +66,55 @@ fn the_most_specific_template_wins() {
 }
 
 #[test]
+fn another_spelling_of_a_number_finds_nothing_where_a_number_is_known() {
+    let m = shapes();
+    for path in ["/runs/07", "/runs/0", "/runs/+7", "/runs/-7", "/runs/%d9%a7", "/runs/07/"] {
+        assert_eq!(find(&m, Method::Get, path), None, "{path}");
+    }
+    // The number leads nowhere from here, whatever its spelling.
+    finds(&m, "/runs/07/steps/b", "/runs/{run}/steps/{step}", &[("run", "07"), ("step", "b")]);
+    finds(&m, "/runs/7.0", "/runs/{id}", &[("id", "7.0")]);
+}
+
+#[test]
+fn p9_a_slash_at_the_end_that_leads_strict_servers_elsewhere_finds_nothing() {
+    let m = matcher(&[
+        (Method::Get, "/files"),
+        (Method::Get, "/files/index"),
+        (Method::Get, "/files/{path...}"),
+        (Method::Get, "/a/{x}"),
+        (Method::Get, "/{y}/b/"),
+        (Method::Get, "/teams/"),
+        (Method::Get, "/files/tmp/{path...}"),
+        (Method::Get, "/{z}/"),
+        (Method::Get, "/c/{path...}"),
+    ]);
+    for path in ["/files/", "/files/index/", "/a/b/", "/files/tmp/", "/c/"] {
+        assert_eq!(find(&m, Method::Get, path), None, "{path}");
+    }
+    finds(&m, "/files", "/files", &[]);
+    finds(&m, "/a/b", "/a/{x}", &[("x", "b")]);
+    finds(&m, "/a/c/", "/a/{x}", &[("x", "c")]);
+    finds(&m, "/teams", "/teams/", &[]);
+    finds(&m, "/teams/", "/teams/", &[]);
+    finds(&m, "/d/b", "/{y}/b/", &[("y", "d")]);
+}
+
+#[test]
+fn a_tail_keeps_its_slash() {
+    let m = matcher(&[(Method::Get, "/hub/{model...}")]);
+    finds(&m, "/hub/org/m%C3%BC/", "/hub/{model...}", &[("model", "org/m\u{fc}/")]);
+    finds(&m, "/hub/org/", "/hub/{model...}", &[("model", "org/")]);
+    finds(&m, "/hub/org", "/hub/{model...}", &[("model", "org")]);
+    assert_eq!(find(&m, Method::Get, "/hub/"), None);
+}
+
+#[test]
 fn p3_p8_p9_p10_what_names_the_same_operation() {
     let m = shapes();
     finds(&m, "/runs/purge%2dall", "/runs/purge-all", &[]);
-    finds(&m, "/%72uns/purge-all/", "/runs/purge-all", &[]);
+    let plain = matcher(&[(Method::Get, "/runs/purge-all"), (Method::Get, "/runs/{id}")]);
+    finds(&plain, "/%72uns/purge-all/", "/runs/purge-all", &[]);
     assert_eq!(find(&m, Method::Get, "/Runs/purge-all"), None);
     assert_eq!(find(&m, Method::Get, "/runs"), None);
     assert_eq!(find(&m, Method::Get, "/other/7"), None);
@@ -150,8 +194,7 @@ fn catalogue(resources: usize) -> Matcher<String> {
 
 fn visited<T>(matcher: &Matcher<T>, path: &str) -> usize {
     let path = canonicalize(path.as_bytes()).unwrap();
-    let mut search =
-        Search { nodes: &matcher.nodes, method: Method::Get, captures: Vec::new(), visited: 0 };
+    let mut search = Search::new(&matcher.nodes, Method::Get, &path);
     let _ = search.walk(0, path.rest());
     search.visited
 }
@@ -190,14 +233,31 @@ fn hostile_paths_meet_bounded_work() {
 }
 
 /// What the matcher must answer, from the definition: of all templates that match, the one whose
-/// first differing segment is the most specific.
+/// first differing segment is the most specific; none where servers differ.
 fn oracle(routes: &[(Method, Template)], method: Method, path: &CanonicalPath) -> Option<usize> {
     let segments: Vec<&str> = path.segments().collect();
-    let matching =
-        routes.iter().enumerate().filter(|(_, (m, t))| *m == method && matches(t, &segments));
-    matching
-        .min_by_key(|(n, (_, t))| (t.segments().iter().map(rank).collect::<Vec<_>>(), *n))
-        .map(|(n, _)| n)
+    let all = || routes.iter().enumerate().filter(|(_, (m, _))| *m == method);
+    let first = |fits: &dyn Fn(&Template) -> bool| {
+        let key = |t: &Template| t.segments().iter().map(rank).collect::<Vec<_>>();
+        all().filter(|(_, (_, t))| fits(t)).min_by_key(|(n, (_, t))| (key(t), *n))
+    };
+    let loose = |t: &Template| matches_with(t, &segments, like_int);
+    let empty_tail = |t: &Template| {
+        has_tail(t)
+            && path.trailing_slash()
+            && t.segments().len() == segments.len() + 1
+            && t.segments().iter().zip(&segments).all(|(s, text)| takes(s, text, like_int))
+    };
+    let strict = |t: &Template| {
+        empty_tail(t) || loose(t) && (has_tail(t) || t.trailing_slash() == path.trailing_slash())
+    };
+    let (n, (_, found)) = first(&loose)?;
+    let elsewhere = first(&strict).is_some_and(|(other, _)| other != n);
+    (matches(found, &segments) && !elsewhere).then_some(n)
+}
+
+fn has_tail(template: &Template) -> bool {
+    matches!(template.segments().last(), Some(Segment::Tail(_)))
 }
 
 fn rank(segment: &Segment) -> u8 {
@@ -211,34 +271,40 @@ fn rank(segment: &Segment) -> u8 {
 }
 
 fn matches(template: &Template, segments: &[&str]) -> bool {
-    let tail = matches!(template.segments().last(), Some(Segment::Tail(_)));
-    let fits = if tail {
+    matches_with(template, segments, is_int)
+}
+
+fn matches_with(template: &Template, segments: &[&str], int: fn(&str) -> bool) -> bool {
+    let fits = if has_tail(template) {
         segments.len() >= template.segments().len()
     } else {
         segments.len() == template.segments().len()
     };
-    fits && template.segments().iter().zip(segments).all(|(t, s)| match t {
-        Segment::Literal(text) => text == s,
+    fits && template.segments().iter().zip(segments).all(|(t, s)| takes(t, s, int))
+}
+
+fn takes(segment: &Segment, text: &str, int: fn(&str) -> bool) -> bool {
+    match segment {
+        Segment::Literal(literal) => literal == text,
         Segment::Verb { verb, .. } => {
-            s.strip_suffix(&format!(":{verb}")).is_some_and(|value| !value.is_empty())
+            text.strip_suffix(&format!(":{verb}")).is_some_and(|value| !value.is_empty())
         }
-        Segment::Int(_) => is_int(s),
+        Segment::Int(_) => int(text),
         Segment::Param(_) | Segment::Tail(_) => true,
-    })
+    }
 }
 
 fn a_template() -> impl Strategy<Value = String> {
     let kind =
         proptest::sample::select(vec!["a", "b", "7", "a:go", "{}", "{:int}", "{}:go", "{}:stop"]);
-    (proptest::collection::vec(kind, 0..4), any::<bool>()).prop_map(|(kinds, tail)| {
+    let end = proptest::sample::select(vec!["", "/", "/{rest...}"]);
+    (proptest::collection::vec(kind, 0..4), end).prop_map(|(kinds, end)| {
         let mut text: String = kinds
             .iter()
             .enumerate()
             .map(|(n, kind)| format!("/{}", kind.replace('{', &format!("{{p{n}"))))
             .collect();
-        if tail {
-            text.push_str("/{rest...}");
-        }
+        text.push_str(end);
         if text.is_empty() { "/".to_owned() } else { text }
     })
 }
@@ -246,7 +312,10 @@ fn a_template() -> impl Strategy<Value = String> {
 fn a_path() -> impl Strategy<Value = String> {
     let segment =
         proptest::sample::select(vec!["a", "b", "c", "7", "07", "a:go", "7:stop", ":go", "x:y"]);
-    proptest::collection::vec(segment, 0..5).prop_map(|segments| format!("/{}", segments.join("/")))
+    (proptest::collection::vec(segment, 0..5), any::<bool>()).prop_map(|(segments, slash)| {
+        let end = if slash && !segments.is_empty() { "/" } else { "" };
+        format!("/{}{end}", segments.join("/"))
+    })
 }
 
 fn a_method() -> impl Strategy<Value = Method> {
