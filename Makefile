@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm differential bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -48,6 +48,10 @@ e2e-studio: wasm $(VENV)/e2e/.ok $(VENV)/studio/.ok ## a real AutoGen Studio beh
 
 e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-end tests on the oldest and the newest Envoy
 	.ci/matrix 1.36.4 1.40.0
+
+# A run repeats with its seed: make differential N=1 SEED=7 FIRST=1234 sends one request of it again.
+differential: wasm $(VENV)/e2e/.ok ## random hostile requests: the operation the filter names against the route FastAPI ran (N=1000000 SEED=7)
+	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m differential N=$(or $(N),20000) SEED=$(or $(SEED),1) FIRST=$(or $(FIRST),0)
 
 # Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
 test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node

@@ -178,14 +178,14 @@ def policy() -> dict:
         if op.members:
             written["body"] = "json"
         operations.append(written)
-        rule: dict[str, Any] = {"on": op.id, "require": [op.scopes[1]]}
+        rule: dict[str, Any] = {"operation": op.id, "require": [op.scopes[1]]}
         if op.models:
             rule["models"] = MODELS
         if op.bind:
             rule["bind"] = {"user_id": "claims.email"}
         rules.append({**rule, **{key: value for key in ("query", "body", "headers") if (value := getattr(op, key))}})
-    rules.append({"on": "mcp.tools.call", "tools": TOOLS})
-    rules.append({"on": "mcp.tools.call", "arguments": ARGUMENTS})
+    rules.append({"operation": "mcp.tools.call", "tools": TOOLS})
+    rules.append({"operation": "mcp.tools.call", "arguments": ARGUMENTS})
     return {
         "policy": "differential",
         "mode": "enforce",

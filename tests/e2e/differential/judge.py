@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
 
 from .catalogue import ARGUMENTS, MODELS, OPERATIONS, TOOLS, Operation, scopes
 from .requests import Caller

@@ -31,7 +31,10 @@ class Proxy(Envoy):
         self.setup, self.directory = setup, directory
         self.port, self.admin_port = free_port(), free_port()
         self.config = bootstrap(setup, self.port, self.admin_port)
-        http_manager(self.config)["access_log"] = []
+        manager = http_manager(self.config)
+        manager["access_log"] = []
+        # A refusal before the end of the body closes the connection; Envoy's second of patience would be most of a run.
+        manager["delayed_close_timeout"] = "0.01s"
         if not hardened:
             soften(self.config)
         path = directory / "envoy.json"

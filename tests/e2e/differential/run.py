@@ -7,10 +7,10 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Callable, Iterator
 
 from fakes.issuer import Issuer
 from harness import raw

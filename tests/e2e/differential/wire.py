@@ -8,8 +8,8 @@ import selectors
 import socket
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
 
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.I)
 
@@ -141,7 +141,7 @@ class Wire:
             connection.received += data
             for sent, answer in connection.answers():
                 answered(sent, answer)
-            # Envoy waits a second for its peer to close first.
+            # Envoy waits for its peer to close first.
             if connection.ending or not data:
                 self._closed(connection, answered)
 

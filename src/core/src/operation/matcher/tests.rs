@@ -245,7 +245,7 @@ fn oracle(routes: &[(Method, Template)], method: Method, path: &CanonicalPath) -
     let empty_tail = |t: &Template| {
         has_tail(t)
             && path.trailing_slash()
-            && t.segments().len() == segments.len() + 1
+            && t.segments().len() == segments.len().saturating_add(1)
             && t.segments().iter().zip(&segments).all(|(s, text)| takes(s, text, like_int))
     };
     let strict = |t: &Template| {
