@@ -91,4 +91,4 @@ def _send(seed: int, numbers: range, proxy: Proxy, port: int, issuer: Issuer, pr
     finally:
         wire.close()
     assert proxy.stat("wasm.scopewarden.vm_reload_success") == 0, "the filter crashed and was reloaded"
-    return judge.close(arrivals(port) - before)
+    return judge.close(arrivals(port) - before, wire.resent)

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+#: A connection also closes for what the request before did, so being first when it happens says little.
+MOST_TRIES = 8
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.I)
 
 
@@ -88,6 +90,8 @@ class Wire:
         self.port, self.log, self.depth = port, log, depth
         self._selector = selectors.DefaultSelector()
         self._selector.register(log, selectors.EVENT_READ, None)
+        #: Requests sent again although they may have been served.
+        self.resent = 0
         self._again: deque[Sent] = deque()
         self._tail = b""
         self._connections: set[Connection] = set()
@@ -161,14 +165,15 @@ class Wire:
         self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def _closed(self, connection: Connection, answered) -> None:
-        """What waited is sent again on other connections; whoever was first twice is taken for the cause."""
+        """What waited is sent again on other connections; whoever was first each time is taken for the cause."""
         self._selector.unregister(connection.socket)
         connection.socket.close()
         self._connections.discard(connection)
         if connection.waiting and not connection.ending:
             first = connection.waiting[0]
             first.closed += 1
-            if first.closed == 2:
+            self.resent += 1
+            if first.closed == MOST_TRIES:
                 answered(connection.waiting.popleft(), Answer(0))
         self._again.extend(connection.waiting)
         self._open()
