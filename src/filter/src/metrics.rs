@@ -3,44 +3,52 @@
 use std::collections::BTreeMap;
 
 use scopewarden_core::exchange::Decided;
+use scopewarden_core::operation::Tier;
 
 use crate::host::{self, MetricKind};
 
-/// Metric ids by name; the reason codes and tiers are closed lists, so the number of names is bounded.
+/// Metric ids by what they count; the reason codes and tiers are closed lists, so their number is bounded.
+///
+/// A name is only written when its metric is first met: most requests count what one before them counted.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    ids: BTreeMap<String, Option<u32>>,
+    decisions: BTreeMap<(&'static str, Option<Tier>, &'static str), Option<u32>>,
+    micros: Option<Option<u32>>,
+    others: BTreeMap<&'static str, Option<u32>>,
 }
 
 impl Metrics {
     /// Counts a decision and records how long it took.
     pub(crate) fn decided(&mut self, decided: Decided) {
-        let tier = decided.tier.map_or("none", |tier| tier.as_str());
-        let name = format!(
-            "scopewarden_decisions.decision.{}.tier.{tier}.reason.{}",
-            decided.decision, decided.reason
-        );
-        if let Some(id) = self.id(MetricKind::Counter, name) {
+        let Decided { decision, tier, reason, micros } = decided;
+        let counter = *self.decisions.entry((decision, tier, reason)).or_insert_with(|| {
+            let tier = tier.map_or("none", |tier| tier.as_str());
+            define(
+                MetricKind::Counter,
+                &format!("scopewarden_decisions.decision.{decision}.tier.{tier}.reason.{reason}"),
+            )
+        });
+        if let Some(id) = counter {
             let _ = host::increment(id);
         }
-        if let Some(id) = self.id(MetricKind::Histogram, "scopewarden_decision_us".to_owned()) {
-            let _ = host::record(id, decided.micros);
+        let histogram = *self
+            .micros
+            .get_or_insert_with(|| define(MetricKind::Histogram, "scopewarden_decision_us"));
+        if let Some(id) = histogram {
+            let _ = host::record(id, micros);
         }
     }
 
     /// Counts something that has no labels.
-    pub(crate) fn count(&mut self, name: &str) {
-        if let Some(id) = self.id(MetricKind::Counter, name.to_owned()) {
+    pub(crate) fn count(&mut self, name: &'static str) {
+        let counter = *self.others.entry(name).or_insert_with(|| define(MetricKind::Counter, name));
+        if let Some(id) = counter {
             let _ = host::increment(id);
         }
     }
+}
 
-    fn id(&mut self, kind: MetricKind, name: String) -> Option<u32> {
-        if let Some(id) = self.ids.get(&name) {
-            return *id;
-        }
-        let id = host::define_metric(kind, &name).ok();
-        self.ids.insert(name, id);
-        id
-    }
+/// The id of a metric; `None` from a host without metrics, which is not asked again.
+fn define(kind: MetricKind, name: &str) -> Option<u32> {
+    host::define_metric(kind, name).ok()
 }

@@ -140,12 +140,19 @@ fn announced(headers: &Headers) -> Option<usize> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The headers of an allowed request that do not go on.
+/// The headers of an allowed request that do not go on, each once.
 pub(super) fn headers_to_remove(policy: &Policy, headers: &Headers) -> Vec<&'static str> {
-    let mut removed: Vec<&'static str> =
-        NEVER_FORWARDED.into_iter().filter(|name| headers.has(name)).collect();
-    if !policy.forward_authorization && headers.has("authorization") {
-        removed.push("authorization");
+    let mut removed: Vec<&'static str> = Vec::new();
+    for (name, _) in headers.iter() {
+        let listed = match name {
+            b"authorization" if !policy.forward_authorization => Some("authorization"),
+            _ => NEVER_FORWARDED.into_iter().find(|n| n.as_bytes() == name),
+        };
+        if let Some(name) = listed
+            && !removed.contains(&name)
+        {
+            removed.push(name);
+        }
     }
     removed
 }
