@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm differential bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz differential bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -59,6 +59,10 @@ test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
 	@.ci/tool wasm-bindgen-cli $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/.*"\(.*\)"/\1/p;}' Cargo.lock) --debug --bin wasm-bindgen-test-runner
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/$(VENV)/tools/bin/wasm-bindgen-test-runner \
 	  cargo test --locked -p scopewarden-core --lib --target wasm32-unknown-unknown
+
+# What a run learns stays in target/fuzz/corpus, and what it finds in target/fuzz/found.
+fuzz: ## libFuzzer on everything that reads the network, T seconds each (T=60, TARGETS="jwt path")
+	@.ci/fuzz $(or $(T),60) $(TARGETS)
 
 bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table, and target/bench/summary.json
 	@.ci/need h2load
