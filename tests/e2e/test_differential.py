@@ -58,6 +58,9 @@ READER = Caller("a@example.com", ALL.scopes - {"diff:tool:write"})
         (ALL, seen("orders.create", body={"amount": True}), record("orders.create"), "the body's `/amount` was read as [True]"),
         (ALL, seen("orders.items", body={"items": [{"kind": "x"}]}), record("orders.items"), "the body's `/items/*/kind`"),
         (ALL, seen("orders.items", body={"items": []}), record("orders.items"), "the body's `/items/*/kind`"),
+        (ALL, seen("mcp.tasks.get", facts={"task": "a"}, body={}), record("mcp.tasks.get"), "the task was judged as None"),
+        (ALL, seen("mcp.tasks.get", facts={"task": 7}, body={}), record("mcp.tasks.get", facts={"task": 8}), "the task was judged as 8"),
+        (ALL, seen("mcp.tasks.get", facts={"task": 10**20}, body={}), record("mcp.tasks.get"), None),
         (READER, seen("mcp.tools.call", facts={"tool": "create_issue"}, body={"params": {}}), record("mcp.tools.call"), "admits the tool"),
     ],
 )

@@ -35,7 +35,7 @@ class Operation:
     #: Fact to `/member`, `{parameter}` or `?parameter`.
     facts: dict[str, str] = field(default_factory=dict)
     models: bool = False
-    #: `user_id` must be the caller's address, in query and body.
+    #: `user_id` must be the caller's address, in query and body. One of the two suffices, so the route reads both.
     bind: bool = False
     query: dict[str, list[str]] = field(default_factory=dict)
     body: dict[str, list[Any]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def _plain() -> list[Operation]:
     return [
         # Literals, numbers and names beside each other, with suffix verbs.
         op("runs.list", "GET", "/runs", reads=("limit", "view")),
-        op("runs.create", "POST", "/runs", members=chat, facts={"model": "/model"}, models=True, bind=True),
+        op("runs.create", "POST", "/runs", members=chat, reads=("user_id",), facts={"model": "/model"}, models=True, bind=True),
         op("runs.active", "GET", "/runs/active"),
         op("runs.get", "GET", "/runs/{id:int}", facts={"task": "{id}"}),
         op("runs.named", "GET", "/runs/{name}", facts={"task": "{name}"}),
@@ -92,7 +92,7 @@ def _plain() -> list[Operation]:
         op("teams.create", "POST", "/teams/", members=("user_id", "note"), reads=("user_id",), bind=True),
         op("teams.get", "GET", "/teams/{id:int}/", reads=("user_id",), bind=True),
         op("teams.members", "GET", "/teams/{id:int}/members/"),
-        op("teams.member", "PUT", "/teams/{id:int}/members/{name}", members=("user_id",), typed=False, bind=True),
+        op("teams.member", "PUT", "/teams/{id:int}/members/{name}", members=("user_id",), reads=("user_id",), typed=False, bind=True),
         op("teams.delete", "DELETE", "/teams/{id:int}"),
         # Tails, beside what is more specific.
         op("files.list", "GET", "/files"),
@@ -123,13 +123,13 @@ def _plain() -> list[Operation]:
         op("reports.by_uri", "GET", "/reports/by-uri", reads=("uri",), facts={"uri": "?uri"}),
         # Bodies that rules judge, read by pydantic and by the route itself.
         op("chat.create", "POST", "/chat/completions", members=chat, facts={"model": "/model"}, models=True),
-        op("chat.raw", "POST", "/chat/raw", members=chat, typed=False, facts={"model": "/model"}, models=True, bind=True),
+        op("chat.raw", "POST", "/chat/raw", members=chat, reads=("user_id",), typed=False, facts={"model": "/model"}, models=True, bind=True),
         op("chat.update", "PATCH", "/chat/{id}", members=("model", "options"), facts={"model": "/model"}, models=True, body=REGION),
         op("orders.create", "POST", "/orders", members=("amount", "note"), body=AMOUNT),
         op("orders.raw", "POST", "/orders/raw", members=("amount", "options"), typed=False, body={**AMOUNT, **REGION}),
         op("orders.items", "PUT", "/orders/{id:int}/items", members=("items",), body=KINDS),
         op("orders.items_raw", "PUT", "/orders/{id:int}/items/raw", members=("items", "dry_run"), typed=False, body={**KINDS, **DRY}),
-        op("orders.pay", "POST", "/orders/{id}:pay", members=("user_id",), typed=False, bind=True),
+        op("orders.pay", "POST", "/orders/{id}:pay", members=("user_id",), reads=("user_id",), typed=False, bind=True),
         # A header that a rule judges.
         op("vault.read", "GET", "/vault/{key}", headers=TENANT),
         op("vault.write", "PUT", "/vault/{key}", members=("note",), headers=TENANT, body={"/note": ["ok", "käse"]}),

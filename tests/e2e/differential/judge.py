@@ -166,8 +166,8 @@ def _plain(op: Operation, caller: Caller, seen: dict, record: dict) -> Iterator[
 def _rpc(caller: Caller, seen: dict, record: dict) -> Iterator[str]:
     told = record.get("facts", {})
     for fact, value in seen.get("facts", {}).items():
-        # What is neither text nor a whole number is not told, and no rule admits it.
-        if told.get(fact) != (value if isinstance(value, (str, int)) else None):
+        # What is neither text nor a plain whole number, such as `-0`, is not told, and no rule admits it.
+        if told.get(fact) != value and (fact in told or isinstance(value, str)):
             yield f"the {fact} was judged as {told.get(fact)!r}, and read as {value!r}"
     if seen["route"] != "mcp.tools.call":
         return
