@@ -196,5 +196,5 @@ fn shown(name: &str) -> String {
     const LONGEST: usize = 80;
     let cut: String =
         name.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if cut.len() < name.len() && name.chars().count() > LONGEST { format!("{cut}…") } else { cut }
+    if name.chars().nth(LONGEST).is_some() { format!("{cut}…") } else { cut }
 }

@@ -1,3 +1,5 @@
+mod parts;
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
