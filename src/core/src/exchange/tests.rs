@@ -1,3 +1,5 @@
+mod bodies;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,11 +11,17 @@ use crate::node::Node;
 
 const NOW: UnixMicros = UnixMicros(1_795_500_000_000_000);
 
-struct NoProperties;
+/// The SPIFFE ID of the client certificate, when there is one.
+struct Certificate(Option<&'static str>);
 
-impl Properties for NoProperties {
-    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
+impl Properties for Certificate {
+    fn get(&self, path: &[&str]) -> Option<Vec<u8>> {
+        let id = self.0?;
+        match path {
+            ["connection", "mtls"] => Some(vec![1]),
+            ["connection", "uri_san_peer_certificate"] => Some(id.into()),
+            _ => None,
+        }
     }
 }
 
@@ -23,6 +31,7 @@ struct Bench {
     keys: KeyRing,
     tokens: TokenCache,
     now: UnixMicros,
+    certificate: Option<&'static str>,
 }
 
 impl Bench {
@@ -35,6 +44,7 @@ impl Bench {
             exchange: Exchange::new(policy, "r-1".into()),
             tokens: TokenCache::default(),
             now: NOW,
+            certificate: None,
         }
     }
 
@@ -44,7 +54,7 @@ impl Bench {
             keys: &mut self.keys,
             tokens: &mut self.tokens,
             signatures: &NoHost,
-            properties: &NoProperties,
+            properties: &Certificate(self.certificate),
         };
         let flow = self.exchange.step(input, &mut world);
         (flow, std::iter::from_fn(|| self.exchange.next_effect()).collect())
