@@ -167,6 +167,22 @@ fn b14_envelopes() {
 }
 
 #[test]
+fn only_the_top_of_a_message_is_its_envelope() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"method":"rm","Method":1,"id":2,"error":{}}}"#;
+    let (_, envelope) = read_rpc(body.as_bytes(), &plan(&[])).unwrap();
+    assert_eq!(envelope, Envelope::Request { method: "ping".into(), id: RpcId::Integer(1) });
+}
+
+#[test]
+fn the_id_is_found_whatever_else_is_wrong() {
+    assert_eq!(rpc_id(br#"{"id":7}"#), Some(RpcId::Integer(7)));
+    assert_eq!(rpc_id(br#"{"method":7,"id":"x"}"#), Some(RpcId::Text("x".into())));
+    for body in [r#"{"id":null}"#, r#"{"id":[7]}"#, r#"{"id":7"#, r#"[{"id":7}]"#, "{}"] {
+        assert_eq!(rpc_id(body.as_bytes()), None, "{body}");
+    }
+}
+
+#[test]
 fn content_types() {
     let check = |ct: &str| check_content(Some(ct.as_bytes()), None);
     for ok in [
@@ -181,6 +197,8 @@ fn content_types() {
         "text/plain",
         "application/json; charset=utf-16",
         "text/json",
+        "text/x+json",
+        "application/xml",
         "multipart/form-data",
         "application/json; charset=utf-8; charset=utf-16",
     ] {
