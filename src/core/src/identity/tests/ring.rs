@@ -60,6 +60,30 @@ fn keys_are_due_at_once_and_then_on_the_timer() {
 }
 
 #[test]
+fn a_key_is_another_when_its_name_its_use_or_itself_is() {
+    let other = ed25519_compact::KeyPair::from_seed([8; 32].into());
+    let mut same_name = jwk("ed");
+    same_name["x"] = b64(*other.pk).into();
+    let mut same_key = jwk("ed");
+    same_key["kid"] = "ed-2".into();
+    let mut same_name_other_kind = jwk("p256");
+    same_name_other_kind["kid"] = "ed".into();
+    for next in [same_name, same_key, same_name_other_kind] {
+        let mut ring = ring_with(&[jwk("ed")]);
+        let before = ring.version(0, NOW);
+        assert!(
+            ok(&mut ring, NOW.plus(REFRESH), std::slice::from_ref(&next)).unwrap().changed,
+            "{next}"
+        );
+        assert_ne!(ring.version(0, NOW.plus(REFRESH)), before);
+    }
+    let mut named = jwk("rsa");
+    named["alg"] = "RS256".into();
+    let mut ring = ring_with(&[jwk("rsa")]);
+    assert!(ok(&mut ring, NOW.plus(REFRESH), &[named]).unwrap().changed, "fewer algorithms");
+}
+
+#[test]
 fn k1_a_flood_of_unknown_kids_causes_one_fetch() {
     let mut ring = ring_with(&[jwk("p256")]);
     let step = 10;

@@ -338,12 +338,26 @@ fn j19_kid_is_only_a_name() {
     assert_eq!(refusal(&with_header(json!({"kid": null}))), Reason::TokenMalformed);
     let long = "k".repeat(limits::MAX_KID_BYTES + 1);
     assert_eq!(refusal(&with_header(json!({"kid": long}))), Reason::TokenMalformed);
+    assert_eq!(refusal(&with_header(json!({"kid": long[1..]}))), Reason::TokenKeyUnknown);
     for kid in ["../../etc/passwd", "' OR 1=1 --", "", "ED", "ed ", "ed\u{0}", "__proto__"] {
         let error = check(&with_header(json!({"kid": kid}))).unwrap_err();
         assert_eq!(error.reason, Reason::TokenKeyUnknown, "{kid}");
         assert_eq!(error.issuer, Some(0));
         assert!(error.detail.len() < 128 && !error.detail.contains('\0'));
     }
+}
+
+#[test]
+fn a_signed_payload_is_handed_out_as_it_is() {
+    let token = good();
+    let keys = key_set();
+    let verify =
+        |token: &str, accepted| Compact::parse(token.as_bytes())?.verify(&keys, accepted, &NoHost);
+    assert_eq!(verify(&token, Algorithms::ALL).unwrap(), payload().to_string().into_bytes());
+    assert!(verify(&token, Algorithms::RSA).is_err());
+    let (message, _) = token.rsplit_once('.').unwrap();
+    let forged = format!("{message}.{}", b64([1; 64]));
+    assert_eq!(verify(&forged, Algorithms::ALL).unwrap_err().reason, Reason::TokenSignature);
 }
 
 #[test]
