@@ -149,13 +149,15 @@ impl Root {
         }
     }
 
-    /// Steps the streams that were held for keys.
+    /// Steps the streams that were held for keys. Those that wait for another issuer's go on waiting.
     fn wake(&self) {
         let waiting = std::mem::take(&mut self.shared.borrow_mut().waiting);
         for (context, stream) in waiting {
             // A stream that is gone has taken itself off the list; a host that cannot switch leaves it held, and refused by its own timeout.
-            if host::set_effective_context(context).is_ok() {
-                crate::stream::keys_changed(&stream, &self.shared);
+            if host::set_effective_context(context).is_ok()
+                && crate::stream::keys_changed(&stream, &self.shared)
+            {
+                self.shared.borrow_mut().waiting.insert(context, stream);
             }
         }
         let _ = host::set_effective_context(self.context_id);

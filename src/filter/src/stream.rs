@@ -129,12 +129,13 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
     }
 }
 
-/// Called by the root, in the stream's own effective context.
-pub(crate) fn keys_changed(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>) {
-    let (flow, _) = step(stream, shared, Input::KeysChanged);
+/// Called by the root, in the stream's own effective context; tells whether it still waits for keys.
+pub(crate) fn keys_changed(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>) -> bool {
+    let (flow, waits) = step(stream, shared, Input::KeysChanged);
     if flow == Flow::Continue && host::resume_request().is_err() {
         host::log(Level::Error, "a held request cannot be resumed");
     }
+    waits
 }
 
 fn respond_internal_error() {
