@@ -224,3 +224,14 @@ def add_bare_door(config: dict, port: int) -> None:
     # Trailers go on if the filter lets them.
     options["explicit_http_config"] = {"http_protocol_options": {"enable_trailers": True}}
     resources["clusters"].append(cluster)
+
+
+def without_filter(config: dict, port: int) -> None:
+    """One more listener: the bare one without the filter, which shows what a request does to whoever has none."""
+    listener = copy.deepcopy(config["static_resources"]["listeners"][-1])
+    listener["name"] = "open"
+    listener["address"]["socket_address"]["port_value"] = port
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["stat_prefix"] = "open"
+    manager["http_filters"] = [f for f in manager["http_filters"] if f["name"] != "scopewarden"]
+    config["static_resources"]["listeners"].append(listener)
