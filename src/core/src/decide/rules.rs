@@ -13,6 +13,7 @@ pub(super) fn check(policy: &Policy, call: &Call<'_>, rule: &Rule) -> Result<(),
     })
 }
 
+#[inline(never)]
 fn parts(policy: &Policy, call: &Call<'_>, rule: &Rule) -> Result<(), Denial> {
     let grants = Grants::new(policy, call.principal);
     grants.require(&rule.require, &format!("`{}`", call.operation.id))?;

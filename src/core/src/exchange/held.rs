@@ -105,6 +105,7 @@ impl Held {
         }
     }
 
+    #[inline(never)]
     fn read(&self, policy: &Policy, whole: &[u8]) -> Body {
         let outcome = match self.endpoint(policy) {
             Some(Endpoint::Plain { body_required: false, .. }) if whole.is_empty() => {

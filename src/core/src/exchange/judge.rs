@@ -20,6 +20,7 @@ pub(super) fn is_public(policy: &Policy, endpoint: Option<&Endpoint>) -> bool {
 }
 
 /// Refuses before the body is read when no body could make it an allow: variants need the base's scopes too.
+#[inline(never)]
 pub(super) fn early(
     policy: &Policy,
     endpoint: &Endpoint,
@@ -55,6 +56,7 @@ fn call<'a>(
 }
 
 /// Names the operation and judges the call.
+#[inline(never)]
 pub(super) fn judge(
     policy: &Policy,
     endpoint: &Endpoint,
@@ -114,6 +116,7 @@ fn pick(base: OperationId, variants: &[Variant], facts: &Facts) -> OperationId {
 }
 
 /// Where a client repeats method and name in headers, they must say what the body says: a server may route by them.
+#[inline(never)]
 fn mcp_headers_agree(call: &Call<'_>, envelope: &Envelope) -> Result<(), Denial> {
     let mismatch = |name: &str| {
         Err(Denial::new(

@@ -10,6 +10,9 @@
 //!
 //! The caller gives one [`Input`], obeys the returned [`Flow`], and drains [`Exchange::next_effect`] until it is empty before
 //! the next input. While `Held`, nothing of the request has reached the upstream.
+//!
+//! The stages are `inline(never)`, here and below: optimised for size they would all be put into one function, each having one
+//! caller, and every request would pay for the frame and the spills of the rarest path.
 
 mod caller;
 mod held;

@@ -24,6 +24,7 @@ use crate::time::UnixMillis;
 ///
 /// # Errors
 /// [`TokenError`], with the issuer to fetch keys from where that could help.
+#[inline(never)]
 pub fn verify(
     token: &[u8],
     issuers: &[Issuer],

@@ -28,6 +28,7 @@ const MAX_DATE: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Errors
 /// An issuer that the policy does not accept, an expired token, a claim of the wrong type.
+#[inline(never)]
 pub fn from_jwt_authn(
     source: &JwtAuthn,
     properties: &dyn Properties,
@@ -73,6 +74,7 @@ pub fn from_jwt_authn(
 ///
 /// # Errors
 /// The certificate's first URI is no SPIFFE ID, or one of a trust domain that is not accepted.
+#[inline(never)]
 pub fn from_mtls(
     source: &Mtls,
     properties: &dyn Properties,
