@@ -1,7 +1,5 @@
 //! A request head as bytes. Nothing is text until a parser has said so.
 
-use std::ops::Range;
-
 /// Headers that do not go on to the upstream: those that make some servers read another method or
 /// path than the one that was judged, and the gateway's own.
 pub const NEVER_FORWARDED: [&str; 9] = [
@@ -22,7 +20,15 @@ pub const NEVER_FORWARDED: [&str; 9] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
     bytes: Vec<u8>,
-    fields: Vec<(Range<usize>, Range<usize>)>,
+    fields: Vec<Field>,
+}
+
+/// A field in the buffer: its value follows its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Field {
+    start: usize,
+    name: usize,
+    value: usize,
 }
 
 impl Headers {
@@ -34,15 +40,23 @@ impl Headers {
     /// Adds one field; the name is lower-cased.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
-        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
-        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        if let Some(name) = self.bytes.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
         self.bytes.extend_from_slice(value);
-        self.fields.push((start..middle, middle..self.bytes.len()));
+        self.fields.push(Field { start, name: name.len(), value: value.len() });
+    }
+
+    /// Makes room for so many fields, of so many bytes in all.
+    fn reserve(&mut self, fields: usize, bytes: usize) {
+        self.fields.reserve(fields);
+        self.bytes.reserve(bytes);
     }
 
     /// All fields, in wire order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|(n, v)| (self.slice(n), self.slice(v)))
+        self.fields.iter().map(|field| self.split(field))
     }
 
     /// How many fields there are.
@@ -57,7 +71,12 @@ impl Headers {
 
     /// Every value of `name` (lower case), in wire order.
     pub fn all<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
-        self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, v)| v)
+        let mut from = Some(0);
+        std::iter::from_fn(move || {
+            let found = self.find(name, from?);
+            from = found.map(|(at, _)| at.saturating_add(1));
+            found.map(|(_, value)| value)
+        })
     }
 
     /// The value of `name` (lower case) when it appears at most once.
@@ -66,7 +85,7 @@ impl Headers {
     /// [`Repeated`] when it appears more than once: the proxy, this filter and the upstream
     /// could each take a different one.
     pub fn one(&self, name: &str) -> Result<Option<&[u8]>, Repeated> {
-        let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes()).map(|(_, v)| v);
+        let mut values = self.all(name);
         let first = values.next();
         match values.next() {
             Some(_) => Err(Repeated),
@@ -76,11 +95,31 @@ impl Headers {
 
     /// Whether `name` (lower case) appears.
     pub fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.find(name, 0).is_some()
     }
 
-    fn slice(&self, range: &Range<usize>) -> &[u8] {
-        self.bytes.get(range.clone()).unwrap_or_default()
+    /// The first field of that name at or after the place `from`, and its value.
+    ///
+    /// Lengths are compared first: most names differ in them, and every request is searched for a dozen names.
+    fn find(&self, name: &str, from: usize) -> Option<(usize, &[u8])> {
+        let mut at = from;
+        for field in self.fields.get(from..)? {
+            if field.name == name.len() {
+                let (found, value) = self.split(field);
+                if found == name.as_bytes() {
+                    return Some((at, value));
+                }
+            }
+            at = at.saturating_add(1);
+        }
+        None
+    }
+
+    /// Name and value of a field.
+    fn split(&self, field: &Field) -> (&[u8], &[u8]) {
+        let rest = self.bytes.get(field.start..).unwrap_or_default();
+        let (name, rest) = rest.split_at_checked(field.name).unwrap_or_default();
+        (name, rest.get(..field.value).unwrap_or_default())
     }
 }
 
@@ -116,19 +155,21 @@ pub struct RequestHead {
 impl RequestHead {
     /// Splits pseudo-headers from fields. A pseudo-header that appears twice keeps its first value;
     /// HTTP/2 codecs refuse that before a filter runs.
-    pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+    pub fn from_fields(fields: &[(&[u8], &[u8])]) -> Self {
         let mut head = Self::default();
-        for (name, value) in fields {
+        let bytes = fields.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        head.headers.reserve(fields.len(), bytes.fold(0, usize::saturating_add));
+        for &(name, value) in fields {
+            if !name.starts_with(b":") {
+                head.headers.push(name, value);
+                continue;
+            }
             let slot = match name {
                 b":method" => &mut head.method,
                 b":scheme" => &mut head.scheme,
                 b":authority" => &mut head.authority,
                 b":path" => &mut head.target,
-                _ if name.starts_with(b":") => continue,
-                _ => {
-                    head.headers.push(name, value);
-                    continue;
-                }
+                _ => continue,
             };
             if slot.is_empty() {
                 slot.extend_from_slice(value);
@@ -152,7 +193,7 @@ mod tests {
 
     #[test]
     fn pseudo_headers_are_split() {
-        let head = RequestHead::from_fields([
+        let head = RequestHead::from_fields(&[
             (&b":method"[..], &b"GET"[..]),
             (b":path", b"/v1/models?x=1"),
             (b"authorization", b"Bearer \xff"),

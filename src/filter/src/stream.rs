@@ -172,10 +172,13 @@ impl HttpContext for StreamContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         #[cfg(feature = "test-panic")]
         crash_if_asked();
-        let serialised = host::headers(Map::RequestHeaders);
-        let head = serialised.ok().as_deref().and_then(host::fields).map(RequestHead::from_fields);
         // A head that cannot be read is an empty one: its method is none that is known, and it is refused.
-        self.step(Input::RequestHead { head: head.unwrap_or_default(), end: end_of_stream })
+        let serialised = host::headers(Map::RequestHeaders).unwrap_or_default();
+        let fields = host::fields(&serialised).unwrap_or_default();
+        self.step(Input::RequestHead {
+            head: RequestHead::from_fields(&fields),
+            end: end_of_stream,
+        })
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {

@@ -74,6 +74,7 @@ impl Journal {
     }
 
     /// Notes the operation's facts.
+    #[inline(never)]
     pub(super) fn facts(&mut self, call: &Call<'_>) {
         for (name, _) in &call.operation.facts {
             let value = match decide::fact(call, name) {
@@ -106,6 +107,7 @@ impl Journal {
     }
 
     /// The record; `None` when no request was seen.
+    #[inline(never)]
     pub(super) fn close(
         &mut self,
         policy: &Policy,
@@ -202,6 +204,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// At most [`LONGEST_TEXT`] characters, and the length when there were more.
 fn cut(text: &str) -> String {
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
     match text.char_indices().nth(LONGEST_TEXT) {
         None => text.to_owned(),
         Some((end, _)) => {

@@ -11,6 +11,7 @@ use crate::policy::{Endpoint, Policy, Surface};
 use crate::reason::Reason;
 
 /// Reads the head: method, path, endpoint, and what the body has to be.
+#[inline(never)]
 pub(super) fn open(
     policy: &Policy,
     head: RequestHead,
@@ -104,6 +105,7 @@ fn mounted<'p>(policy: &'p Policy, path: &[u8]) -> Option<&'p Surface> {
     mounts.filter(|(m, _)| above(m)).max_by_key(|(m, _)| m.len()).map(|(_, s)| s)
 }
 
+#[inline(never)]
 fn expected_body(
     policy: &Policy,
     endpoint: &Endpoint,
@@ -141,18 +143,8 @@ fn announced(headers: &Headers) -> Option<usize> {
 }
 
 /// The headers of an allowed request that do not go on, each once.
+#[inline(never)]
 pub(super) fn headers_to_remove(policy: &Policy, headers: &Headers) -> Vec<&'static str> {
-    let mut removed: Vec<&'static str> = Vec::new();
-    for (name, _) in headers.iter() {
-        let listed = match name {
-            b"authorization" if !policy.forward_authorization => Some("authorization"),
-            _ => NEVER_FORWARDED.into_iter().find(|n| n.as_bytes() == name),
-        };
-        if let Some(name) = listed
-            && !removed.contains(&name)
-        {
-            removed.push(name);
-        }
-    }
-    removed
+    let credentials = (!policy.forward_authorization).then_some("authorization");
+    NEVER_FORWARDED.into_iter().chain(credentials).filter(|name| headers.has(name)).collect()
 }

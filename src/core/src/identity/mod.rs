@@ -32,7 +32,7 @@ mod sources;
 mod strict;
 
 pub use algorithm::{Algorithm, Algorithms, Hash};
-pub use bearer::bearer;
+pub use bearer::{bearer, is_token68};
 pub use cache::TokenCache;
 pub use config::{
     ClaimName, DEFAULT_FETCH_TIMEOUT_MS, DEFAULT_MAX_LIFETIME_MS, DEFAULT_REFRESH_MS, Issuer,

@@ -173,7 +173,7 @@ impl Caller {
         ];
         fields
             .extend(others.iter().map(|name| (name.as_bytes(), &b"something of usual length"[..])));
-        let head = RequestHead::from_fields(fields);
+        let head = RequestHead::from_fields(&fields);
         let mut exchange = Exchange::new(Arc::clone(&self.policy), "0123456789abcdef-1".into());
         let mut world = World {
             now: NOW,
