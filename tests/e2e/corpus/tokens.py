@@ -65,8 +65,12 @@ class Mint:
 
     def __init__(self, keys: dict[str, Key]) -> None:
         self.keys = keys
-        self.now = int(time.time())
         self._callers: dict[str, bytes] = {}
+
+    @property
+    def now(self) -> int:
+        """A token whose times matter has to be made when it is sent."""
+        return int(time.time())
 
     def of(self, caller: Caller) -> bytes | None:
         """The good token of a caller; nobody has none."""
@@ -77,7 +81,7 @@ class Mint:
         return self._callers[caller.name]
 
     def claims(self, **over: object) -> dict:
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "mallory", "iat": self.now, "exp": self.now + 3600, **over}
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "mallory", "iat": self.now, "exp": self.now + 6 * 3600, **over}
         return {name: value for name, value in claims.items() if value is not ...}
 
     def header(self, key: str = "main", **over: object) -> dict:
