@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz differential bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz differential load bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -52,6 +52,9 @@ e2e-matrix: wasm wasm-panic $(VENV)/autogen/.ok $(VENV)/e2e/.ok ## the end-to-en
 # A run repeats with its seed: make differential N=1 SEED=7 FIRST=1234 sends one request of it again.
 differential: wasm $(VENV)/e2e/.ok ## random hostile requests: the operation the filter names against the route FastAPI ran (N=1000000 SEED=7)
 	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m differential N=$(or $(N),20000) SEED=$(or $(SEED),1) FIRST=$(or $(FIRST),0)
+
+load: wasm $(VENV)/e2e/.ok ## Envoy at saturation, a tenth of the requests hostile: decisions, memory, latency (SECONDS=60)
+	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m load SECONDS=$(or $(SECONDS),60)
 
 # Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
 test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
