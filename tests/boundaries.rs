@@ -30,6 +30,7 @@ const IMPORTS: &[&str] = &[
     "env.proxy_get_header_map_pairs",
     "env.proxy_get_log_level",
     "env.proxy_get_property",
+    "env.proxy_get_shared_data",
     "env.proxy_http_call",
     "env.proxy_increment_metric",
     "env.proxy_log",
@@ -38,6 +39,7 @@ const IMPORTS: &[&str] = &[
     "env.proxy_send_local_response",
     "env.proxy_set_effective_context",
     "env.proxy_set_header_map_pairs",
+    "env.proxy_set_shared_data",
     "env.proxy_set_tick_period_milliseconds",
     "wasi_snapshot_preview1.environ_get",
     "wasi_snapshot_preview1.environ_sizes_get",
@@ -54,7 +56,6 @@ const UNUSED_IMPORTS: &[&str] = &[
     "env.proxy_done",
     "env.proxy_enqueue_shared_queue",
     "env.proxy_get_header_map_value",
-    "env.proxy_get_shared_data",
     "env.proxy_get_status",
     "env.proxy_grpc_call",
     "env.proxy_grpc_cancel",
@@ -66,7 +67,6 @@ const UNUSED_IMPORTS: &[&str] = &[
     "env.proxy_resolve_shared_queue",
     "env.proxy_set_buffer_bytes",
     "env.proxy_set_property",
-    "env.proxy_set_shared_data",
 ];
 
 /// Largest module, in KiB.

@@ -15,11 +15,19 @@ use scopewarden_tests::{files, root};
 const NOW: u64 = 1_795_500_000;
 
 /// Reasons that no scenario can reach, and where they are tested.
-const ELSEWHERE: [Reason; 2] = [
+const ELSEWHERE: [Reason; 9] = [
     // Scenarios have their keys inline. Outages of an issuer: src/core/src/exchange/tests.rs, tests/e2e/test_keys.py.
     Reason::KeysUnavailable,
     // A bug, and no request leads to one: `a_policy_that_broke_refuses`, below.
     Reason::InternalError,
+    // Scenarios have no approval service: src/core/src/exchange/tests/approvals.rs, tests/e2e/test_approvals.py.
+    Reason::ApprovalPending,
+    Reason::ApprovalDenied,
+    Reason::ApprovalExpired,
+    Reason::ApprovalLimit,
+    Reason::ApprovalUnavailable,
+    Reason::ApprovalInvalid,
+    Reason::ApprovalOutdated,
 ];
 
 fn suites() -> Vec<(PathBuf, Suite)> {

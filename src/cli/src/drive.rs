@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::decide::Grants;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{
@@ -90,7 +91,10 @@ pub fn ask(question: &Question, io: &mut Io<'_>) -> Result<Answer, Failure> {
             "the policy and the request cannot both come from standard input",
         ));
     }
-    let policy = Arc::new(load::policy(&question.policy, io)?.policy);
+    let mut policy = load::policy(&question.policy, io)?.policy;
+    // Nobody is asked from here: what needs approval is held.
+    policy.approvals = None;
+    let policy = Arc::new(policy);
     let cap = policy.max_body_bytes.saturating_mul(2).max(limits::MAX_BODY_BYTES);
     let bytes = read_input(&question.request, cap)?;
     let mut request = Request::parse(&bytes).map_err(|e| format!("`{}`: {e}", question.request))?;
@@ -170,6 +174,8 @@ fn drive(
         tokens: &mut tokens,
         signatures: &NoHost,
         properties: &NoProperties,
+        holds: &Holds::default(),
+        gate: &NoGate,
     };
     let mut exchange = Exchange::new(Arc::clone(&policy), RECORD.to_owned());
     let end = request.body.is_none();

@@ -1,8 +1,8 @@
 //! Decisions of Scopewarden, free of I/O.
 //!
 //! ```text
-//! bytes ─► http ─► operation ─► identity ─► body ─► decide ─► exchange ─► effects
-//!                     ▲            ▲                  ▲
+//! bytes ─► http ─► operation ─► identity ─► body ─► decide ─► approval ─► exchange ─► effects
+//!                     ▲            ▲                  ▲          ▲
 //!                     └────────── policy (compiled once, immutable) ┘
 //! ```
 //!
@@ -14,9 +14,11 @@
 #[macro_use(test)]
 extern crate wasm_test;
 
+pub mod approval;
 pub mod body;
 pub mod decide;
 pub mod diag;
+mod digest;
 pub mod exchange;
 pub mod http;
 pub mod identity;

@@ -44,5 +44,17 @@ pub const MAX_JSON_MEMBERS: usize = 10_000;
 pub const MAX_FACT_BYTES: usize = 4 * 1024;
 /// Most values of one body fact (a pointer with `*` can meet many).
 pub const MAX_FACT_VALUES: usize = 256;
+/// Longest body that an approver is shown, in characters.
+pub const MAX_PREVIEW_CHARS: usize = 4 * 1024;
+/// Most approvers that one operation may ask for, and that a verdict may name.
+pub const MAX_APPROVERS: usize = 10;
+/// Longest reason of an approver that a caller is told, in characters.
+pub const MAX_APPROVER_REASON_CHARS: usize = 500;
+/// Largest answer of an approval service, in bytes.
+pub const MAX_VERDICT_BYTES: usize = 16 * 1024;
+/// Default for how many requests of one caller are held for approval at a time, per worker.
+pub const DEFAULT_HOLDS_PER_CALLER: usize = 20;
+/// Default for how many requests are held for approval at a time, per worker.
+pub const DEFAULT_HOLDS: usize = 10_000;
 /// Largest policy document, in bytes.
 pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;

@@ -109,6 +109,20 @@ reasons! {
     ConditionFailed = "condition_failed", 403;
     /// A second person has to approve this operation, and no approval service is configured.
     ApprovalRequired = "approval_required", 403;
+    /// Nobody has decided on this call yet; send it again, unchanged.
+    ApprovalPending = "approval_pending", 409;
+    /// An approver refused this call.
+    ApprovalDenied = "approval_denied", 403;
+    /// Nobody decided on this call in time.
+    ApprovalExpired = "approval_expired", 403;
+    /// Too many requests wait for approval.
+    ApprovalLimit = "approval_limit", 429;
+    /// The approval service did not answer.
+    ApprovalUnavailable = "approval_unavailable", 503;
+    /// The approval service answered with something that is not a verdict on this call.
+    ApprovalInvalid = "approval_invalid", 503;
+    /// What the approval rests on changed while the request was held.
+    ApprovalOutdated = "approval_outdated", 409;
     /// The body is larger than the limit for inspected bodies.
     BodyTooLarge = "body_too_large", 413;
     /// The operation is named by its body, and there is none.

@@ -71,6 +71,20 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> Status;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> Status;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        size: usize,
+        cas: u32,
+    ) -> Status;
     fn proxy_continue_stream(stream: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
     fn proxy_send_local_response(
@@ -218,6 +232,24 @@ pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Status> {
     fetch(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
+/// What all workers of this filter share under a name.
+pub(crate) fn shared_data(key: &str) -> Result<Vec<u8>, Status> {
+    let mut cas = 0;
+    // SAFETY: slice and pointers outlive the call.
+    fetch(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
+    })
+}
+
+/// Shares a value with all workers of this filter, whatever was there.
+pub(crate) fn set_shared_data(key: &str, value: &[u8]) -> Result<(), Status> {
+    const UNCONDITIONALLY: u32 = 0;
+    // SAFETY: both slices outlive the call.
+    done(unsafe {
+        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), UNCONDITIONALLY)
+    })
+}
+
 /// Lets a held request go on. Only from a callback that is not the request's own.
 pub(crate) fn resume_request() -> Result<(), Status> {
     const REQUEST: u32 = 0;
@@ -307,10 +339,9 @@ pub(crate) fn record(id: u32, value: u64) -> Result<(), Status> {
     done(unsafe { proxy_record_metric(id, value) })
 }
 
-/// Eight random bytes, for ids; zero when the host has none to give.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0_u8; 8];
+/// Random bytes; `None` when the host has none to give.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0_u8; N];
     // SAFETY: the array outlives the call.
-    let _ = unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
-    u64::from_le_bytes(bytes)
+    (unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) } == 0).then_some(bytes)
 }

@@ -5,6 +5,8 @@
 #![cfg(target_family = "wasm")]
 #![expect(missing_docs, reason = "the SDK's macro exports functions without documentation")]
 
+mod call;
+mod gate;
 mod host;
 mod metrics;
 mod root;

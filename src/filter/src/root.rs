@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
+use scopewarden_core::approval::{Gate as _, Holds};
 use scopewarden_core::diag::Severity;
 use scopewarden_core::identity::{FetchOutcome, KeyRing, KeySource, RemoteKeys, TokenCache};
 use scopewarden_core::limits;
@@ -15,7 +15,9 @@ use scopewarden_core::node::Node;
 use scopewarden_core::policy::Policy;
 use scopewarden_core::time::UnixMicros;
 
-use crate::host::{self, Buffer, Level, Map};
+use crate::call::{self, Response};
+use crate::gate::HostGate;
+use crate::host::{self, Buffer, Level};
 use crate::metrics::Metrics;
 use crate::signatures::HostVerifier;
 use crate::stream::{Stream, StreamContext};
@@ -34,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) waiting: BTreeMap<u32, Rc<RefCell<Stream>>>,
     /// Key fetches under way: call token to issuer.
     fetches: BTreeMap<u32, usize>,
+    /// Questions under way: call token to the stream that asks.
+    pub(crate) asks: BTreeMap<u32, Rc<RefCell<Stream>>>,
+    pub(crate) holds: Holds,
     /// Tells this VM's records from all others.
     instance: u64,
     records: u64,
@@ -93,7 +98,10 @@ impl Root {
             metrics: Metrics::default(),
             waiting: BTreeMap::new(),
             fetches: BTreeMap::new(),
-            instance: host::random(),
+            asks: BTreeMap::new(),
+            holds: Holds::default(),
+            // Ids need not be secret, only different; a host without randomness starts at zero.
+            instance: host::random().map_or(0, u64::from_le_bytes),
             records: 0,
         };
         Self { context_id, shared: Rc::new(RefCell::new(shared)) }
@@ -123,6 +131,9 @@ impl Root {
         );
         let shared = &mut *self.shared.borrow_mut();
         shared.keys = KeyRing::new(&policy.identity.issuers);
+        if policy.approvals.is_some() {
+            HostGate.enter(&policy);
+        }
         shared.policy = Some(Arc::new(policy));
         Ok(())
     }
@@ -178,18 +189,17 @@ impl Context for Root {
         _trailers: usize,
     ) {
         let issuer = self.shared.borrow_mut().fetches.remove(&token);
-        let Some(issuer) = issuer else { return };
-        // Without headers the call failed, and reading them is an error.
-        let status = if headers == 0 { None } else { call_status() };
-        let limit = limits::MAX_JWKS_BYTES.saturating_add(1);
-        let body = match status {
-            Some(_) => {
-                host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default()
-            }
-            None => Vec::new(),
+        let Some(issuer) = issuer else {
+            // A question that was asked when keys arrived: the call is the root's.
+            crate::stream::answered(&self.shared, token, headers, body_size);
+            let _ = host::set_effective_context(self.context_id);
+            return;
         };
-        let outcome = match status {
-            Some(status) => FetchOutcome::Response { status, body: &body },
+        let response = Response::read(headers, body_size, limits::MAX_JWKS_BYTES);
+        let outcome = match &response {
+            Some(response) => {
+                FetchOutcome::Response { status: response.status, body: &response.body }
+            }
             None => FetchOutcome::Failed("no answer"),
         };
         self.shared.borrow_mut().fetched(issuer, outcome);
@@ -206,16 +216,7 @@ fn start(source: &RemoteKeys) -> Result<u32, String> {
         (":path", source.path.as_str()),
         ("accept", "application/json"),
     ];
-    let timeout = Duration::from_millis(source.timeout_ms);
-    // The one call that goes through the SDK, whose dispatcher has to know the token. Its arguments come from the policy.
-    proxy_wasm::hostcalls::dispatch_http_call(&source.cluster, headers, None, vec![], timeout)
-        .map_err(|status| format!("the cluster `{}` cannot be called ({status:?})", source.cluster))
-}
-
-fn call_status() -> Option<u16> {
-    let headers = host::header_list(Map::CallResponseHeaders).ok()?;
-    let status = headers.one(":status").ok()??;
-    std::str::from_utf8(status).ok()?.parse().ok()
+    call::dispatch(&source.cluster, headers, None, source.timeout_ms)
 }
 
 impl RootContext for Root {

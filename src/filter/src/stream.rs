@@ -5,17 +5,24 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
+use scopewarden_core::approval::Answer;
+use scopewarden_core::exchange::{Ask, Effect, Exchange, Flow, Input, World};
 use scopewarden_core::http::RequestHead;
 use scopewarden_core::identity::Properties;
+use scopewarden_core::limits;
 use scopewarden_core::refusal;
 
+use crate::call::{self, Response};
+use crate::gate::HostGate;
 use crate::host::{self, Buffer, Level, Map};
 use crate::root::{Shared, now};
 
-/// An exchange, reachable from the root while it waits for keys.
+/// An exchange, reachable from the root while it waits for keys or for an approval.
 pub(crate) struct Stream {
+    context_id: u32,
     exchange: Exchange,
+    /// The call to the approval service that is under way.
+    call: Option<u32>,
 }
 
 /// What the SDK calls.
@@ -34,7 +41,11 @@ impl StreamContext {
             let record = shared.next_record();
             let policy = shared.policy.clone();
             policy.map(|policy| {
-                Rc::new(RefCell::new(Stream { exchange: Exchange::new(policy, record) }))
+                Rc::new(RefCell::new(Stream {
+                    context_id,
+                    exchange: Exchange::new(policy, record),
+                    call: None,
+                }))
             })
         };
         Self { context_id, shared, stream, received: 0 }
@@ -89,6 +100,8 @@ fn step(
             tokens: &mut shared.tokens,
             signatures: &shared.signatures,
             properties: &HostProperties,
+            holds: &shared.holds,
+            gate: &HostGate,
         };
         let flow = exchange.step(input, &mut world);
         while let Some(effect) = exchange.next_effect() {
@@ -97,9 +110,51 @@ fn step(
         (flow, exchange.waits_for_keys())
     };
     for effect in effects {
-        apply(effect, shared);
+        match effect {
+            Effect::Ask(ask) if !asked(stream, shared, &ask) => {
+                // A question that cannot be asked is one without an answer.
+                return step(stream, shared, Input::Approval(Answer::Nothing));
+            }
+            Effect::Ask(_) => {}
+            effect => apply(effect, shared),
+        }
     }
     (flow, waits)
+}
+
+/// Asks the approval service; whether the call was made.
+fn asked(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>, ask: &Ask) -> bool {
+    let policy = shared.borrow().policy.clone();
+    let Some(service) = policy.as_ref().and_then(|policy| policy.approvals.as_ref()) else {
+        return false;
+    };
+    match call::approval(service, ask, "") {
+        Ok(token) => {
+            stream.borrow_mut().call = Some(token);
+            shared.borrow_mut().asks.insert(token, Rc::clone(stream));
+            true
+        }
+        Err(why) => {
+            host::log(Level::Warn, &why);
+            false
+        }
+    }
+}
+
+/// Takes the response to a question to the stream that asked.
+pub(crate) fn answered(shared: &Rc<RefCell<Shared>>, token: u32, headers: usize, body_size: usize) {
+    let stream = shared.borrow_mut().asks.remove(&token);
+    // None: the answer to a caller that is gone, or to the news that it is.
+    let Some(stream) = stream else { return };
+    let context_id = stream.borrow().context_id;
+    let response = Response::read(headers, body_size, limits::MAX_VERDICT_BYTES);
+    stream.borrow_mut().call = None;
+    if host::set_effective_context(context_id).is_err() {
+        return;
+    }
+    let answer = Response::answer(response.as_ref());
+    let (flow, _) = step(&stream, shared, Input::Approval(answer));
+    resume(flow);
 }
 
 fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
@@ -124,6 +179,15 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
                 host::log(Level::Error, &format!("a refusal cannot be sent (status {status})"));
             }
         }
+        Effect::Ask(_) => {}
+        Effect::Abandon(ask) => {
+            let policy = shared.borrow().policy.clone();
+            let service = policy.as_ref().and_then(|policy| policy.approvals.as_ref());
+            // Should the news not arrive, the approval ends by its own time.
+            if let Some(Err(why)) = service.map(|s| call::approval(s, &ask, "/abandon")) {
+                host::log(Level::Warn, &why);
+            }
+        }
         Effect::Decided(decided) => shared.borrow_mut().metrics.decided(decided),
         Effect::Record(record) => host::log(Level::Info, &record),
     }
@@ -132,10 +196,15 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
 /// Called by the root, in the stream's own effective context; tells whether it still waits for keys.
 pub(crate) fn keys_changed(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>) -> bool {
     let (flow, waits) = step(stream, shared, Input::KeysChanged);
+    resume(flow);
+    waits
+}
+
+/// Lets a request go on from a callback that is not its own.
+fn resume(flow: Flow) {
     if flow == Flow::Continue && host::resume_request().is_err() {
         host::log(Level::Error, "a held request cannot be resumed");
     }
-    waits
 }
 
 fn respond_internal_error() {
@@ -166,7 +235,11 @@ impl Properties for HostProperties {
     }
 }
 
-impl Context for StreamContext {}
+impl Context for StreamContext {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+        answered(&self.shared, token, headers, body_size);
+    }
+}
 
 impl HttpContext for StreamContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
@@ -199,7 +272,8 @@ impl HttpContext for StreamContext {
     }
 
     fn on_log(&mut self) {
-        if !host::logs(Level::Info) {
+        let asks = self.stream.as_ref().is_some_and(|s| s.borrow().exchange.waits_for_approval());
+        if !asks && !host::logs(Level::Info) {
             return;
         }
         let status = host::property(&["response", "code"]).ok();
@@ -212,6 +286,10 @@ impl HttpContext for StreamContext {
 
 impl Drop for StreamContext {
     fn drop(&mut self) {
-        self.shared.borrow_mut().waiting.remove(&self.context_id);
+        let shared = &mut *self.shared.borrow_mut();
+        shared.waiting.remove(&self.context_id);
+        if let Some(call) = self.stream.as_ref().and_then(|stream| stream.borrow().call) {
+            shared.asks.remove(&call);
+        }
     }
 }

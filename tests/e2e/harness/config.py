@@ -54,13 +54,13 @@ def bootstrap(setup: Setup, listener: int, admin: int) -> dict:
     resources = config["static_resources"]
     config["admin"]["address"]["socket_address"]["port_value"] = admin
     resources["listeners"][0]["address"]["socket_address"]["port_value"] = listener
-    for cluster in resources["clusters"]:
-        _move(cluster, {"upstream": setup.upstream, "idp": setup.issuer}[cluster["name"]])
+    for existing in resources["clusters"]:
+        _move(existing, {"upstream": setup.upstream, "idp": setup.issuer}[existing["name"]])
 
     routes = http_manager(config)["route_config"]["virtual_hosts"][0]["routes"]
     for number, (prefix, (port, http2)) in enumerate(setup.routes.items()):
         name = f"extra-{number}"
-        resources["clusters"].append(_cluster(name, port, http2))
+        resources["clusters"].append(cluster(name, port, http2))
         routes.insert(-1, {"match": {"prefix": prefix}, "route": {"cluster": name, "timeout": "0s"}})
 
     plugin = wasm_filter(config)["typed_config"]["config"]
@@ -99,7 +99,7 @@ def write_ecds(directory: Path, typed_config: dict, policy: dict) -> None:
     os.rename(fresh, directory / "scopewarden.json")
 
 
-def _cluster(name: str, port: int, http2: bool) -> dict:
+def cluster(name: str, port: int, http2: bool) -> dict:
     cluster = copy.deepcopy(next(c for c in shipped()["static_resources"]["clusters"] if c["name"] == "upstream"))
     cluster["name"] = cluster["load_assignment"]["cluster_name"] = name
     _move(cluster, port)

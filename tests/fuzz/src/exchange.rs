@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
+use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::http::RequestHead;
 use scopewarden_core::identity::{FetchOutcome, KeyRing, NoHost, Properties, TokenCache};
@@ -296,6 +297,8 @@ impl Bench {
             tokens: &mut self.tokens,
             signatures: &NoHost,
             properties: &NoProperties,
+            holds: &Holds::default(),
+            gate: &NoGate,
         };
         let flow = self.exchange.step(input, &mut world);
         while let Some(effect) = self.exchange.next_effect() {
@@ -339,6 +342,7 @@ impl Bench {
             }
             Effect::RemoveRequestHeader(_) => assert!(!seen.refused && !seen.forwarded),
             Effect::DropRequestTrailers => assert!(seen.forwarded),
+            Effect::Ask(_) | Effect::Abandon(_) => panic!("a question without randomness"),
         }
     }
 }

@@ -52,12 +52,23 @@ pub struct Denial {
     pub rule: Option<String>,
     /// Scopes that would have been needed.
     pub scopes_wanted: Vec<String>,
+    /// The approval that this is about, by its id.
+    pub approval: Option<String>,
+    /// Seconds after which the same request may fare better.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Denial {
     /// A denial that no rule and no scope caused.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), rule: None, scopes_wanted: Vec::new() }
+        Self {
+            reason,
+            message: message.into(),
+            rule: None,
+            scopes_wanted: Vec::new(),
+            approval: None,
+            retry_after_s: None,
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::World;
+use super::ask::Wire;
 use super::caller::{self, Lookup};
 use super::journal::Journal;
 use super::judge;
+use crate::approval::{BoundBody, Preview};
 use crate::body::{self, BodyError, Envelope, Facts, RpcId};
 use crate::decide::{Denial, Judgement};
 use crate::http::Headers;
@@ -25,6 +27,8 @@ pub(super) struct Held {
     pub(super) caller: Caller,
     pub(super) body: Body,
     pub(super) challenge: bool,
+    /// What an approval needs to know, where one can be needed.
+    pub(super) wire: Option<Box<Wire>>,
 }
 
 /// Who calls, as far as that is known.
@@ -49,6 +53,8 @@ pub(super) enum Body {
     ExpectedEmpty,
     /// It decides, and is not complete.
     Awaited,
+    /// It is not complete, and nothing of it decides: an approval is bound to it.
+    Opaque,
     /// It was read.
     Read(Facts, Option<Envelope>),
     /// It refuses the request.
@@ -76,8 +82,33 @@ impl Held {
             (Body::Awaited, _) if received > self.body_cap(policy) => {
                 self.refuse_body(Reason::BodyTooLarge, None)
             }
-            (Body::Awaited, Some(whole)) => self.body = self.read(policy, whole),
+            (Body::Opaque, _) if received > policy.max_body_bytes => {
+                self.refuse_body(Reason::BodyTooLarge, None)
+            }
+            (Body::Opaque, Some(whole)) => {
+                self.body = Body::NotRead;
+                self.bind(whole);
+            }
+            (Body::Awaited, Some(whole)) => {
+                self.body = self.read(policy, whole);
+                self.bind(whole);
+            }
             _ => {}
+        }
+    }
+
+    /// Notes the body for an approval.
+    fn bind(&mut self, whole: &[u8]) {
+        let is_rpc_request = matches!(self.body, Body::Read(_, Some(Envelope::Request { .. })));
+        if let Some(wire) = &mut self.wire
+            && !matches!(self.body, Body::Refused(..))
+        {
+            let bound = if is_rpc_request {
+                BoundBody::without_rpc_id(whole)
+            } else {
+                BoundBody::exact(whole)
+            };
+            wire.body = Some((bound, Preview::of_body(whole)));
         }
     }
 
@@ -146,8 +177,13 @@ impl Held {
         }
     }
 
+    /// Lets the caller be proven anew.
+    pub(super) fn forget_caller(&mut self) {
+        self.caller = Caller::Unknown;
+    }
+
     pub(super) const fn reads_body(&self) -> bool {
-        matches!(self.body, Body::Awaited)
+        matches!(self.body, Body::Awaited | Body::Opaque)
     }
 
     pub(super) const fn waits_for_keys(&self) -> bool {
@@ -208,7 +244,7 @@ impl Held {
         }
         let nothing = Facts::default();
         let (facts, envelope) = match &self.body {
-            Body::Awaited | Body::ExpectedEmpty => return Ready::Waiting,
+            Body::Awaited | Body::Opaque | Body::ExpectedEmpty => return Ready::Waiting,
             Body::Read(facts, envelope) => (facts, envelope.as_ref()),
             Body::NotRead | Body::Refused(..) => (&nothing, None),
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::approval::{Party, Verdict};
 use crate::body::Fact;
 use crate::decide::{self, Call, Denial, FactValue, Grants};
 use crate::http::RequestHead;
@@ -35,6 +36,7 @@ pub(super) struct Journal {
     rpc_method: Option<String>,
     facts: Map<String, Value>,
     scopes_held: Option<Vec<String>>,
+    approval: Option<Value>,
     decision: Option<(&'static str, Option<Denial>, u64)>,
 }
 
@@ -56,6 +58,7 @@ impl Journal {
             rpc_method: None,
             facts: Map::new(),
             scopes_held: None,
+            approval: None,
             decision: None,
         }
     }
@@ -92,6 +95,18 @@ impl Journal {
     pub(super) fn hold_scopes(&mut self, grants: &Grants<'_>) {
         self.scopes_held =
             Some(grants.all().into_iter().take(MOST_SCOPES).map(str::to_owned).collect());
+    }
+
+    /// Notes what the approval service said.
+    pub(super) fn approval(&mut self, verdict: &Verdict) {
+        let (id, status, approvers): (_, _, &[Party]) = match verdict {
+            Verdict::Approved(approved) => (approved.approval(), "approved", approved.approvers()),
+            Verdict::Pending { approval } => (approval.as_str(), "pending", &[]),
+            Verdict::Denied { approval, approvers, .. } => (approval, "denied", approvers),
+            Verdict::Expired { approval } => (approval, "expired", &[]),
+        };
+        let approvers: Vec<Value> = approvers.iter().map(Value::from).collect();
+        self.approval = Some(json!({"id": id, "status": status, "approvers": approvers}));
     }
 
     /// Notes the decision; returns microseconds since the head.
@@ -145,6 +160,7 @@ impl Journal {
         });
         if let Value::Object(record) = &mut record {
             optional(record, "server", self.server.take().map(Value::from));
+            optional(record, "approval", self.approval.take());
             optional(record, "rpc_method", self.rpc_method.take().map(Value::from));
             optional(
                 record,

@@ -3,26 +3,34 @@
 //! ```text
 //!            head                    body end, keys
 //!   Idle ───────────────► Held ───────────────────────► Forwarded ──► Closed
-//!     │                    │                                            ▲
-//!     │ refused at once    │ refused                                    │
-//!     └────────────────────┴──────────────────────────► Refused ───────┘
+//!     │                    │ │                             ▲            ▲
+//!     │                    │ │ needs approval    approved, │            │
+//!     │                    │ └─────────────► Asked ── and still allowed │
+//!     │ refused at once    │ refused           │                        │
+//!     └────────────────────┴───────────────────┴──────► Refused ────────┘
 //! ```
 //!
+//! Nothing is forwarded without a `Release`, and a request that needs approval gets one from a verified verdict only.
+//!
 //! The caller gives one [`Input`], obeys the returned [`Flow`], and drains [`Exchange::next_effect`] until it is empty before
-//! the next input. While `Held`, nothing of the request has reached the upstream.
+//! the next input. While `Held` or `Asked`, nothing of the request has reached the upstream.
 //!
 //! The stages are `inline(never)`, here and below: optimised for size they would all be put into one function, each having one
 //! caller, and every request would pay for the frame and the spills of the rarest path.
 
+mod ask;
+mod asked;
 mod caller;
 mod held;
 mod journal;
 mod judge;
 mod open;
+mod release;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::approval::{Answer, Gate, Holds};
 use crate::decide::{Decision, Denial, Judgement};
 use crate::http::RequestHead;
 use crate::identity::{HostSignatures, KeyRing, Principal, Properties, TokenCache};
@@ -32,8 +40,11 @@ use crate::reason::Reason;
 use crate::refusal::{self, Refusal};
 use crate::time::UnixMicros;
 
+pub use ask::Ask;
+use asked::Asked;
 use held::Held;
 use journal::Journal;
+use release::Release;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -59,6 +70,8 @@ pub enum Input<'a> {
     },
     /// Keys were fetched, or could not be: a held request may go on.
     KeysChanged,
+    /// The approval service's answer to [`Effect::Ask`], or that none came.
+    Approval(Answer<'a>),
     /// The exchange is over, for whatever reason.
     Closed {
         /// The status that the caller got, when it got one.
@@ -83,6 +96,10 @@ pub enum Effect {
     RemoveRequestHeader(&'static str),
     /// Take all trailers off the request.
     DropRequestTrailers,
+    /// Call the policy's approval service, and hand in what comes back as [`Input::Approval`].
+    Ask(Ask),
+    /// Tell the approval service that the caller of this question is gone.
+    Abandon(Ask),
     /// Answer the caller; the upstream sees nothing.
     Refuse(Refusal),
     /// Count a decision.
@@ -116,6 +133,10 @@ pub struct World<'a> {
     pub signatures: &'a dyn HostSignatures,
     /// The host's properties of this request.
     pub properties: &'a dyn Properties,
+    /// The requests that wait for approval.
+    pub holds: &'a Holds,
+    /// What the host lends to those.
+    pub gate: &'a dyn Gate,
 }
 
 /// One HTTP exchange.
@@ -131,7 +152,8 @@ pub struct Exchange {
 enum Phase {
     Idle,
     Held(Box<Held>),
-    Forwarded,
+    Asked(Box<Asked>),
+    Forwarded(Release),
     Refused,
     Closed,
 }
@@ -144,7 +166,12 @@ impl Exchange {
 
     /// Whether the request is held back.
     pub const fn is_held(&self) -> bool {
-        matches!(self.phase, Phase::Held(_))
+        matches!(self.phase, Phase::Held(_) | Phase::Asked(_))
+    }
+
+    /// Whether an approval was asked for and is outstanding.
+    pub const fn waits_for_approval(&self) -> bool {
+        matches!(self.phase, Phase::Asked(_))
     }
 
     /// Whether the body decides, so that it has to be handed in when it is complete.
@@ -182,8 +209,9 @@ impl Exchange {
                 self.advance(held, world)
             }
             (Phase::Held(held), Input::KeysChanged) => self.advance(held, world),
-            (Phase::Forwarded, Input::RequestTrailers { .. }) => {
-                self.phase = Phase::Forwarded;
+            (Phase::Asked(asked), Input::Approval(answer)) => self.answered(*asked, answer, world),
+            (Phase::Forwarded(release), Input::RequestTrailers { .. }) => {
+                self.phase = Phase::Forwarded(release);
                 // They would reach an upstream that takes trailers for headers.
                 if self.policy.mode == Mode::Enforce {
                     self.effects.push_back(Effect::DropRequestTrailers);
@@ -193,7 +221,7 @@ impl Exchange {
             (Phase::Closed, Input::Closed { .. }) => Flow::Hold,
             (phase, Input::Closed { status }) => {
                 // The proxy's buffer limit was hit before ours.
-                if matches!(phase, Phase::Held(_)) && status == Some(413) {
+                if matches!(&phase, Phase::Held(_)) && status == Some(413) {
                     let reason = Reason::BodyTooLarge;
                     self.decided(
                         "deny",
@@ -201,13 +229,16 @@ impl Exchange {
                         world.now,
                     );
                 }
+                if let Phase::Asked(asked) = phase {
+                    self.effects.push_back(Effect::Abandon(ask::abandon(&asked.ticket)));
+                }
                 if let Some(record) = self.journal.close(&self.policy, status, world.now) {
                     self.effects.push_back(Effect::Record(record));
                 }
                 Flow::Hold
             }
-            (Phase::Forwarded, _) => {
-                self.phase = Phase::Forwarded;
+            (Phase::Forwarded(release), _) => {
+                self.phase = Phase::Forwarded(release);
                 Flow::Continue
             }
             (phase, _) => {
@@ -230,38 +261,46 @@ impl Exchange {
                 Flow::Hold
             }
             held::Ready::Refused(denial) => self.refuse(denial, Some(&held), world.now),
-            held::Ready::Decided(judgement) => self.conclude(judgement, &held, world.now),
+            held::Ready::Decided(judgement) => self.conclude(judgement, held, world),
         }
     }
 
-    fn conclude(&mut self, judgement: Judgement, held: &Held, now: UnixMicros) -> Flow {
+    fn conclude(&mut self, judgement: Judgement, held: Box<Held>, world: &mut World<'_>) -> Flow {
         self.journal.shadowed = judgement.shadowed;
+        if let Some(release) = Release::allowed(&judgement.decision) {
+            return self.forward(release, &held, world.now);
+        }
         match judgement.decision {
-            Decision::Allow => {
-                if self.policy.mode == Mode::Enforce {
-                    let removed = open::headers_to_remove(&self.policy, &held.headers);
-                    self.effects.extend(removed.into_iter().map(Effect::RemoveRequestHeader));
-                }
-                self.decided("allow", None, now);
-                self.phase = Phase::Forwarded;
-                Flow::Continue
+            Decision::Hold(approval) if self.policy.mode == Mode::Enforce => {
+                self.ask(approval, held, world)
             }
-            Decision::Deny(denial) => self.refuse(denial, Some(held), now),
             Decision::Hold(approval) => {
-                let message = format!(
-                    "this operation needs {} approval(s) by holders of `{}`, and this gateway has no approval service",
-                    approval.approvers, approval.scope
-                );
-                self.refuse(Denial::new(Reason::ApprovalRequired, message), Some(held), now)
+                let denial = Denial::new(Reason::ApprovalRequired, asked::needs(&approval));
+                self.refuse(denial, Some(&held), world.now)
+            }
+            Decision::Deny(denial) => self.refuse(denial, Some(&held), world.now),
+            Decision::Allow => {
+                self.refuse(asked::internal("an allow that is none"), Some(&held), world.now)
             }
         }
+    }
+
+    /// Lets the request go on.
+    fn forward(&mut self, release: Release, held: &Held, now: UnixMicros) -> Flow {
+        if self.policy.mode == Mode::Enforce {
+            let removed = open::headers_to_remove(&self.policy, &held.headers);
+            self.effects.extend(removed.into_iter().map(Effect::RemoveRequestHeader));
+        }
+        self.decided("allow", None, now);
+        self.phase = Phase::Forwarded(release);
+        Flow::Continue
     }
 
     /// The only place where a failure becomes a refusal, or in shadow mode a record.
     fn refuse(&mut self, denial: Denial, held: Option<&Held>, now: UnixMicros) -> Flow {
-        if self.policy.mode == Mode::Shadow {
+        if let Some(release) = Release::shadow(self.policy.mode) {
             self.decided("shadow_deny", Some(denial), now);
-            self.phase = Phase::Forwarded;
+            self.phase = Phase::Forwarded(release);
             return Flow::Continue;
         }
         let operation = self.journal.operation.and_then(|id| self.policy.operations.get(id));

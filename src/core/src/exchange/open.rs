@@ -1,5 +1,6 @@
 //! The head of a request: what can be decided before identity and body.
 
+use super::ask::Wire;
 use super::held::{Body, Caller, Held};
 use super::journal::Journal;
 use crate::body;
@@ -52,7 +53,25 @@ pub(super) fn open(
         None => Body::NotRead,
         Some(endpoint) => expected_body(policy, endpoint, method, &head.headers, end)?,
     };
+    let approvable = id.is_some_and(|id| policy.approvable.contains(&id));
+    let expected = match expected {
+        // An approval is bound to the body, whatever it holds.
+        Body::NotRead if approvable && !end && method != Method::WebSocket => {
+            check_length(policy, &head.headers)?;
+            Body::Opaque
+        }
+        other => other,
+    };
+    let wire = approvable.then(|| {
+        Box::new(Wire {
+            method: head.method,
+            authority: head.authority,
+            target: head.target,
+            body: None,
+        })
+    });
     Ok(Held {
+        wire,
         endpoint: id,
         params,
         query,
@@ -128,12 +147,17 @@ fn expected_body(
             return Err(deny(Reason::BodyMissing));
         }
         // Refused before it is sent, and before the proxy's own buffer limit answers in the proxy's words.
-        return match announced(headers) {
-            Some(length) if length > policy.max_body_bytes => Err(deny(Reason::BodyTooLarge)),
-            _ => Ok(Body::Awaited),
-        };
+        check_length(policy, headers)?;
+        return Ok(Body::Awaited);
     }
     Ok(if none && !end { Body::ExpectedEmpty } else { Body::NotRead })
+}
+
+fn check_length(policy: &Policy, headers: &Headers) -> Result<(), Denial> {
+    match announced(headers) {
+        Some(length) if length > policy.max_body_bytes => Err(deny(Reason::BodyTooLarge)),
+        _ => Ok(()),
+    }
 }
 
 /// The `content-length`, when it is one number. The proxy has checked that it is true.

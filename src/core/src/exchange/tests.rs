@@ -1,3 +1,4 @@
+mod approvals;
 mod bodies;
 
 use std::sync::Arc;
@@ -5,11 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::approval::NoGate;
 use crate::http::RequestHead;
 use crate::identity::{FetchOutcome, KeyRing, NoHost, TokenCache};
 use crate::node::Node;
 
 const NOW: UnixMicros = UnixMicros(1_795_500_000_000_000);
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// The SPIFFE ID of the client certificate, when there is one.
 struct Certificate(Option<&'static str>);
@@ -55,6 +58,8 @@ impl Bench {
             tokens: &mut self.tokens,
             signatures: &NoHost,
             properties: &Certificate(self.certificate),
+            holds: &Holds::default(),
+            gate: &NoGate,
         };
         let flow = self.exchange.step(input, &mut world);
         (flow, std::iter::from_fn(|| self.exchange.next_effect()).collect())

@@ -115,7 +115,7 @@ impl<'t> Compact<'t> {
     ///
     /// # Errors
     /// [`Reason::TokenMalformed`].
-    pub(super) fn text(&self, member: &str) -> Result<Option<&str>, TokenError> {
+    pub(crate) fn text(&self, member: &str) -> Result<Option<&str>, TokenError> {
         match self.header.get(member) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),

@@ -12,7 +12,7 @@ use crate::limits;
 ///
 /// # Errors
 /// What is wrong, without any of the text.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, &'static str> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, &'static str> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict(limits::MAX_JSON_DEPTH)
         .deserialize(&mut deserializer)

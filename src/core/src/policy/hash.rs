@@ -1,9 +1,6 @@
 //! The digest that names a policy's content.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
-
+use crate::digest::sha256;
 use crate::node::Node;
 
 /// `sha256:` and the hex digest of the document's canonical JSON: no blanks, members sorted by name
@@ -12,12 +9,7 @@ use crate::node::Node;
 pub(super) fn hash(document: &Node) -> String {
     let mut canonical = String::new();
     write(document, &mut canonical);
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(canonical.as_bytes()) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    sha256([canonical.as_bytes()])
 }
 
 fn write(node: &Node, out: &mut String) {

@@ -20,7 +20,7 @@ pub use plan::{Plan, PointerId};
 pub use read::CODES;
 pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
-use crate::identity::{Issuer, JwtAuthn, Mtls};
+use crate::identity::{Issuer, JwtAuthn, KeySet, Mtls};
 use crate::operation::{BodyKind, Matcher, Pointer, Protocol, Tier};
 
 /// The JSON Schema (draft 2020-12) of policies, for editors. It knows shapes and names; what a
@@ -52,6 +52,10 @@ pub struct Policy {
     pub endpoints: Vec<Endpoint>,
     /// Method and path to endpoint.
     pub matcher: Matcher<EndpointId>,
+    /// Who is asked for approvals; without one, operations that need one are refused.
+    pub approvals: Option<ApprovalService>,
+    /// Endpoints of which some operation needs approval.
+    pub approvable: BTreeSet<EndpointId>,
     /// Largest body that is inspected, in bytes; a larger one is refused.
     pub max_body_bytes: usize,
     /// Whether the caller's `Authorization` header goes on to the upstream.
@@ -149,6 +153,27 @@ pub enum FactSource {
     Query(String),
 }
 
+/// The service that asks people for approvals.
+#[derive(Debug)]
+pub struct ApprovalService {
+    /// The proxy's cluster (upstream) to call.
+    pub cluster: String,
+    /// `:scheme` of the call.
+    pub scheme: String,
+    /// `:authority` of the call.
+    pub authority: String,
+    /// `:path` of the call.
+    pub path: String,
+    /// How long an answer may take beyond the time that the request is held, in milliseconds.
+    pub timeout_ms: u64,
+    /// The Ed25519 keys that verdicts are signed with.
+    pub verdict_keys: KeySet,
+    /// Most requests of one caller that are held at a time, per worker.
+    pub holds_per_caller: usize,
+    /// Most requests that are held at a time, per worker.
+    pub holds: usize,
+}
+
 /// What a second person has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
@@ -188,6 +213,24 @@ pub enum Endpoint {
         /// What to read from the body.
         plan: Plan,
     },
+}
+
+impl Endpoint {
+    /// Every operation that a request to it can turn out to be.
+    pub fn operations(&self) -> impl Iterator<Item = OperationId> {
+        let named = |base: OperationId, variants: &[Variant]| {
+            let variants = variants.iter().map(|v| v.operation);
+            std::iter::once(base).chain(variants).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Plain { base, variants, .. } => named(*base, variants),
+            Self::JsonRpc { methods, response, .. } => {
+                let methods = methods.values().flat_map(|m| named(m.base, &m.variants));
+                methods.chain(*response).collect()
+            }
+        }
+        .into_iter()
+    }
 }
 
 /// What a JSON-RPC method leads to.

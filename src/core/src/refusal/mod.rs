@@ -2,7 +2,7 @@
 //!
 //! | protocol | answer |
 //! |---|---|
-//! | `openai` | the status, the OpenAI error object, `x-should-retry: false` |
+//! | `openai` | the status, the OpenAI error object, `x-should-retry` |
 //! | `mcp`, `a2a` on a JSON-RPC endpoint | HTTP 200 and a JSON-RPC error of the same id: MCP clients hang on other statuses |
 //! | `grpc` | trailers-only, `grpc-status` and `grpc-message` |
 //! | `rest`, and everything else | `application/problem+json` (RFC 9457) |
@@ -75,7 +75,8 @@ pub fn speak(denial: &Denial, context: &Context<'_>) -> Refusal {
         }
         (Protocol::OpenAi, None) => {
             refusal.headers.push(("content-type", "application/json".into()));
-            refusal.headers.push(("x-should-retry", "false".into()));
+            let retry = denial.retry_after_s.is_some();
+            refusal.headers.push(("x-should-retry", retry.to_string()));
             openai_error(denial, refusal.status)
         }
         (_, None) => {
@@ -87,6 +88,11 @@ pub fn speak(denial: &Denial, context: &Context<'_>) -> Refusal {
         && let Some(challenge) = challenge(denial, context)
     {
         refusal.headers.push(("www-authenticate", challenge));
+    }
+    if refusal.status != 200
+        && let Some(seconds) = denial.retry_after_s
+    {
+        refusal.headers.push(("retry-after", seconds.to_string()));
     }
     if refusal.status == 405 {
         refusal.headers.push(("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".into()));
@@ -163,6 +169,9 @@ fn extensions(denial: &Denial, context: &Context<'_>) -> Value {
     if let Value::Object(data) = &mut data {
         if let Some(operation) = context.operation {
             data.insert("operation".into(), operation.into());
+        }
+        if let Some(approval) = &denial.approval {
+            data.insert("approval".into(), approval.as_str().into());
         }
         if !denial.scopes_wanted.is_empty() {
             data.insert("scopes_wanted".into(), denial.scopes_wanted.clone().into());

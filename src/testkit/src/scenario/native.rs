@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{KeyRing, NoHost, Properties, TokenCache};
 use scopewarden_core::policy::Policy;
@@ -59,6 +60,8 @@ pub fn run(
         tokens: &mut tokens,
         signatures: &NoHost,
         properties: &properties,
+        holds: &Holds::default(),
+        gate: &NoGate,
     };
     let mut run = Run {
         exchange: Exchange::new(Arc::clone(policy), "record".into()),
@@ -108,6 +111,8 @@ impl Run {
                 Effect::Record(line) => {
                     self.outcome.record = serde_json::from_str(&line).unwrap_or(Value::Null)
                 }
+                // Nobody answers here: a case that is held ends as one whose caller has gone.
+                Effect::Ask(_) | Effect::Abandon(_) => {}
                 Effect::DropRequestTrailers | Effect::Decided(_) => {}
             }
         }

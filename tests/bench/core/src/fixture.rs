@@ -5,6 +5,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::exchange::{Exchange, Flow, Input, World};
 use scopewarden_core::http::RequestHead;
 use scopewarden_core::identity::{
@@ -181,6 +182,8 @@ impl Caller {
             tokens: &mut self.tokens,
             signatures: &NoHost,
             properties: &NoProperties,
+            holds: &Holds::default(),
+            gate: &NoGate,
         };
         let mut flow = exchange.step(Input::RequestHead { head, end: body.is_none() }, &mut world);
         if let Some(body) = body {

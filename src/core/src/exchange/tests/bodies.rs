@@ -3,7 +3,6 @@
 use super::*;
 
 const SPIFFE: &str = "spiffe://example.org/ops";
-const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn document() -> Value {
     json!({

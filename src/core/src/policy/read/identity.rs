@@ -16,6 +16,8 @@ use crate::node::Node;
 
 /// Clock skew when the policy says nothing, in milliseconds.
 const DEFAULT_CLOCK_SKEW_MS: u64 = 30 * 1000;
+/// What the URL of a key set looks like.
+const KEY_SET_URL: &str = "https://idp.example.com/.well-known/jwks.json";
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Reads `identity`; without it nobody is believed.
@@ -169,7 +171,7 @@ fn jwks(field: &Field<'_>, out: &mut Diagnostics) -> Option<KeySource> {
 }
 
 /// Members of a key set are not the policy's own: RFC 7517 lets an issuer add any.
-fn inline_keys(field: &Field<'_>, out: &mut Diagnostics) -> Option<KeySet> {
+pub(super) fn inline_keys(field: &Field<'_>, out: &mut Diagnostics) -> Option<KeySet> {
     let serde_json::Value::Object(document) = serde_json::Value::from(field.node()) else {
         field.wrong_type("a key set, an object with `keys`", out);
         return None;
@@ -214,7 +216,7 @@ fn remote(object: &Object<'_>, out: &mut Diagnostics) -> Option<RemoteKeys> {
         return None;
     }
     let cluster = object.need("cluster", out).and_then(|f| f.text(out));
-    let url = object.need("url", out).and_then(|f| split_url(&f, out));
+    let url = object.need("url", out).and_then(|f| split_url(&f, "a key set", KEY_SET_URL, out));
     let refresh =
         object.get("refresh").map_or(Some(DEFAULT_REFRESH_MS), |f| f.duration(10_000, DAY_MS, out));
     let timeout = object
@@ -232,8 +234,13 @@ fn remote(object: &Object<'_>, out: &mut Diagnostics) -> Option<RemoteKeys> {
 }
 
 /// Scheme, authority and path. The cluster decides where the call goes and whether it is encrypted;
-/// the URL is what the server is told.
-fn split_url<'n>(field: &Field<'n>, out: &mut Diagnostics) -> Option<(&'n str, &'n str, &'n str)> {
+/// the URL is what the server is told. `what` and `example` say what it should be the URL of.
+pub(super) fn split_url<'n>(
+    field: &Field<'n>,
+    what: &str,
+    example: &str,
+    out: &mut Diagnostics,
+) -> Option<(&'n str, &'n str, &'n str)> {
     let url = field.text(out)?;
     let parts = ["https", "http"].into_iter().find_map(|scheme| {
         let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
@@ -243,12 +250,8 @@ fn split_url<'n>(field: &Field<'n>, out: &mut Diagnostics) -> Option<(&'n str, &
         (plain && url.bytes().all(|b| b.is_ascii_graphic())).then_some((scheme, authority, path))
     });
     if parts.is_none() {
-        out.error(
-            codes::INVALID_VALUE,
-            field.path(),
-            format!("`{url}` is not the URL of a key set"),
-        )
-        .help("write it in full, such as `https://idp.example.com/.well-known/jwks.json`");
+        out.error(codes::INVALID_VALUE, field.path(), format!("`{url}` is not the URL of {what}"))
+            .help(format!("write it in full, such as `{example}`"));
     }
     parts
 }

@@ -36,7 +36,11 @@ kinds! {
         "id", "operation", "server", "scope", "require", "models", "tools", "arguments", "bind", "headers", "query", "body",
         "mode",
     ];
-    APPROVALS = "approvals", "`approvals`", ["require"];
+    APPROVALS = "approvals", "`approvals`", [
+        "cluster", "url", "timeout", "verdict_keys", "holds", "require",
+    ];
+    VERDICT_KEYS = "verdict_keys", "`verdict_keys`", ["inline"];
+    HOLDS = "holds", "`holds`", ["per_caller", "total"];
     REQUIREMENT = "requirement", "an approval requirement", [
         "tier", "operation", "approvers", "scope", "hold", "ttl",
     ];

@@ -25,7 +25,7 @@ mod unused;
 
 pub use codes::CODES;
 
-use super::{Mode, Policy, hash};
+use super::{Endpoint, Mode, Operation, OperationId, Policy, hash};
 use crate::diag::{Diagnostic, Diagnostics, Path, Step};
 use crate::limits;
 use crate::node::Node;
@@ -92,7 +92,7 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
     surfaces::read(object, &sources, &mut claims, &mut catalogue, out);
     own::read(object, &mut catalogue, out);
     let rules = rules::read(object, &sources, &mut claims, &mut catalogue, out);
-    approvals::read(object, &mut catalogue, out);
+    let approvals = approvals::read(object, &mut catalogue, out);
     let max_body_bytes = body_limit(object, out);
     let forward_authorization = forward_authorization(object, out);
 
@@ -112,18 +112,28 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
         operation.scopes = scopes;
         operation
     });
+    let operations: Vec<Operation> = operations.collect();
+    let endpoints: Vec<Endpoint> =
+        catalogue.endpoints.into_iter().map(|draft| draft.endpoint).collect();
+    let needs_approval =
+        |id: OperationId| operations.get(id).is_some_and(|operation| operation.approval.is_some());
+    let approvable = (0..).zip(&endpoints);
+    let approvable =
+        approvable.filter(|(_, e)| e.operations().any(needs_approval)).map(|(id, _)| id);
     Some(Policy {
+        approvable: approvable.collect(),
         name: name?.to_owned(),
         hash: hash::hash(document),
         mode,
         identity,
         group_scopes,
         surfaces: catalogue.surfaces,
-        operations: operations.collect(),
+        operations,
         rules,
         pointers: catalogue.pointers.into_list(),
-        endpoints: catalogue.endpoints.into_iter().map(|draft| draft.endpoint).collect(),
+        endpoints,
         matcher,
+        approvals,
         max_body_bytes,
         forward_authorization,
     })

@@ -1,0 +1,69 @@
+//! Calls to the proxy's clusters.
+
+use std::time::Duration;
+
+use scopewarden_core::approval::Answer;
+use scopewarden_core::exchange::Ask;
+use scopewarden_core::policy::ApprovalService;
+
+use crate::host::{self, Buffer, Map};
+
+/// The response to a call; `None` when the call failed.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<Vec<u8>>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    /// Reads the response of the call whose callback this is. One byte more than `limit` is read, so that what is too long
+    /// shows.
+    pub(crate) fn read(headers: usize, body_size: usize, limit: usize) -> Option<Self> {
+        // Without headers the call failed, and reading them is an error.
+        if headers == 0 {
+            return None;
+        }
+        let headers = host::header_list(Map::CallResponseHeaders).ok()?;
+        let status = std::str::from_utf8(headers.one(":status").ok()??).ok()?.parse().ok()?;
+        let content_type = headers.one("content-type").ok()?.map(<[u8]>::to_vec);
+        let limit = limit.saturating_add(1);
+        let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default();
+        Some(Self { status, content_type, body })
+    }
+
+    /// As an answer of the approval service.
+    pub(crate) fn answer(response: Option<&Self>) -> Answer<'_> {
+        response.map_or(Answer::Nothing, |response| Answer::Response {
+            status: response.status,
+            content_type: response.content_type.as_deref(),
+            body: &response.body,
+        })
+    }
+}
+
+/// Makes a call; returns its token. Goes through the SDK, whose dispatcher has to know the token; cluster and headers come
+/// from the policy.
+pub(crate) fn dispatch(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: Option<&[u8]>,
+    timeout_ms: u64,
+) -> Result<u32, String> {
+    let timeout = Duration::from_millis(timeout_ms);
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, vec![], timeout)
+        .map_err(|status| format!("the cluster `{cluster}` cannot be called ({status:?})"))
+}
+
+/// Calls the approval service: with a question, or at `/abandon` below it.
+pub(crate) fn approval(service: &ApprovalService, ask: &Ask, below: &str) -> Result<u32, String> {
+    let path = format!("{}{below}", service.path);
+    let headers = vec![
+        (":method", "POST"),
+        (":scheme", service.scheme.as_str()),
+        (":authority", service.authority.as_str()),
+        (":path", path.as_str()),
+        ("content-type", "application/json"),
+        ("accept", "application/jwt"),
+    ];
+    dispatch(&service.cluster, headers, Some(&ask.body), ask.timeout_ms)
+}
