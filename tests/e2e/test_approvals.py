@@ -15,8 +15,8 @@ from conftest import closing, has_keys, load_policy
 from fakes.approvals import RESET, Approvals, response
 from fakes.issuer import Key
 from harness import raw
-from harness.config import cluster, shipped, wasm_filter, write_ecds
-from harness.envoy import free_port, wait_for
+from harness.config import Setup, cluster, shipped, wasm_filter, write_ecds
+from harness.envoy import Envoy, free_port, wait_for
 
 HOLD, TIMEOUT = 1.0, 1.0
 SCOPE = "autogen:model:delete"
@@ -51,9 +51,6 @@ def approvals():
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory, issuer, upstream, tool_server, approvals):
     """An Envoy that asks the fake approval service."""
-    from harness.config import Setup
-    from harness.envoy import Envoy
-
     routes = {"/mcp": (tool_server.port, False)}
     setup = Setup(policy(approvals), upstream.port, issuer.port, routes, adjust=with_cluster(approvals.port))
     envoy = Envoy(setup, tmp_path_factory.mktemp("approvals"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -100,7 +101,6 @@ class Approvals:
             if reply == RESET:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif reply is not None:
-                try:
+                # Envoy may have given up waiting, which is what slow replies are for.
+                with contextlib.suppress(OSError):
                     connection.sendall(reply)
-                except OSError:
-                    pass  # Envoy gave up waiting, which is what slow replies are for.
