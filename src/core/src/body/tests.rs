@@ -174,6 +174,21 @@ fn only_the_top_of_a_message_is_its_envelope() {
 }
 
 #[test]
+fn refusals_of_a_message_say_which_member_is_wrong() {
+    for (body, expected) in [
+        (r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#, "`jsonrpc` is not \"2.0\""),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#, "`id` is neither a string nor an integer"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":["x"]}"#, "`method` is not a string"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":null,"result":{}}"#,
+            "neither a request, a notification nor a response",
+        ),
+    ] {
+        assert_eq!(read_rpc(body.as_bytes(), &plan(&[])).unwrap_err().detail, expected, "{body}");
+    }
+}
+
+#[test]
 fn the_id_is_found_whatever_else_is_wrong() {
     assert_eq!(rpc_id(br#"{"id":7}"#), Some(RpcId::Integer(7)));
     assert_eq!(rpc_id(br#"{"method":7,"id":"x"}"#), Some(RpcId::Text("x".into())));

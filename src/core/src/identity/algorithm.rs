@@ -152,8 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn hashes_have_the_names_that_the_host_knows() {
+        let names = [Hash::Sha256, Hash::Sha384, Hash::Sha512].map(Hash::name);
+        assert_eq!(names, ["sha256", "sha384", "sha512"]);
+    }
+
+    #[test]
     fn sets_hold_what_was_put_in() {
-        let set: Algorithms = [Algorithm::Es256, Algorithm::Rs256].into_iter().collect();
+        let set: Algorithms =
+            [Algorithm::Es256, Algorithm::Rs256, Algorithm::Es256].into_iter().collect();
         assert_eq!(set.to_string(), "RS256, ES256");
         assert!(!set.contains(Algorithm::Ps256));
         assert_eq!(Algorithms::RSA.to_string(), "RS256, RS384, RS512, PS256");
