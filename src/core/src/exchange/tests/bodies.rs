@@ -8,8 +8,8 @@ fn document() -> Value {
     json!({
         "policy": "p",
         "identity": {"mtls": {"trust_domains": ["example.org"]}},
-        "roles": {"ops": {"groups": [SPIFFE], "scopes": ["run", "mcp:connect", "mcp:respond", "mcp:tool:call", "autogen:prompt"]}},
-        "surfaces": [{"use": "mcp", "mount": "/mcp"}, {"use": "openai", "mount": "/v1"}],
+        "roles": {"ops": {"groups": [SPIFFE], "scopes": ["run", "mcp:connect", "mcp:respond", "mcp:tool:call", "autogen:prompt", "autogen:response:write"]}},
+        "surfaces": [{"use": "mcp", "mount": "/mcp"}, {"use": "openai", "mount": "/v1", "bind": {"user": "sub"}}],
         "operations": [
             {"id": "acme.run", "method": "POST", "path": "/run", "scope": "run", "tier": "write", "body": "json"},
             {"id": "acme.show", "method": "GET", "path": "/show", "scope": "run", "tier": "read"},
@@ -85,6 +85,19 @@ fn where_there_is_no_body_an_empty_one_ends_the_wait() {
 }
 
 #[test]
+fn a_body_that_may_be_absent_is_read_when_it_is_there() {
+    let judge = |body: &str| {
+        let (flow, effects) = whole(&mut held("POST", "/v1/responses/r/cancel", &[JSON]), body);
+        (flow == Flow::Hold).then(|| code(&effects))
+    };
+    for body in ["", "{}", &json!({"user": SPIFFE}).to_string()] {
+        assert_eq!(judge(body), None, "{body}");
+    }
+    assert_eq!(judge(r#"{"user":"bob"}"#).as_deref(), Some("parameter_not_bound"));
+    assert_eq!(judge("{").as_deref(), Some("json_malformed"));
+}
+
+#[test]
 fn a_caller_without_the_scope_is_refused_before_the_body() {
     let mut bench = Bench::new(&document());
     bench.certificate = Some(SPIFFE);
@@ -94,7 +107,14 @@ fn a_caller_without_the_scope_is_refused_before_the_body() {
     assert_eq!(record["operation"], "acme.admin");
     assert_eq!(
         record["scopes_held"],
-        json!(["autogen:prompt", "mcp:connect", "mcp:respond", "mcp:tool:call", "run"])
+        json!([
+            "autogen:prompt",
+            "autogen:response:write",
+            "mcp:connect",
+            "mcp:respond",
+            "mcp:tool:call",
+            "run"
+        ])
     );
 }
 
