@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz differential load bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz mutants differential load bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -66,6 +66,9 @@ test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
 # What a run learns stays in target/fuzz/corpus, and what it finds in target/fuzz/found.
 fuzz: ## libFuzzer on everything that reads the network, T seconds each (T=60, TARGETS="jwt path")
 	@.ci/fuzz $(or $(T),60) $(TARGETS)
+
+mutants: ## changes the code that decides in every small way: a test has to notice (an hour; MUTANTS="-F core/src/decide/")
+	@.ci/mutants $(MUTANTS)
 
 bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table, and target/bench/summary.json
 	@.ci/need h2load
