@@ -71,12 +71,7 @@ impl Bound {
     /// The digest that a verdict has to name.
     pub fn fingerprint(&self) -> Fingerprint {
         let canonical = Value::from(self).to_string();
-        Fingerprint(sha256([
-            b"scopewarden approval 1
-"
-            .as_slice(),
-            canonical.as_bytes(),
-        ]))
+        Fingerprint(sha256([b"scopewarden approval 1\n".as_slice(), canonical.as_bytes()]))
     }
 }
 

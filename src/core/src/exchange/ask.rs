@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::asked::internal;
 use super::held::Held;
 use crate::approval::{
     Bound, BoundBody, Gate, Party, Preview, Question, Requirement, Ticket, VERSION,
@@ -62,7 +63,6 @@ pub(super) fn ask(
     record: &str,
     gate: &dyn Gate,
 ) -> Result<(Ticket, Ask), Denial> {
-    let internal = |what: &str| Denial::new(Reason::InternalError, what);
     let wire = subject.held.wire.as_deref();
     let wire = wire.ok_or_else(|| internal("an approval was not expected here"))?;
     let nonce = gate.nonce().ok_or_else(|| internal("this host has no random numbers"))?;

@@ -28,11 +28,10 @@ impl Exchange {
         held: Box<Held>,
         world: &mut World<'_>,
     ) -> Flow {
-        let asked = match self.question(&approval, &held, world) {
+        let (ticket, ask, place) = match self.question(&approval, &held, world) {
             Ok(asked) => asked,
             Err(denial) => return self.refuse(denial, Some(&held), world.now),
         };
-        let (ticket, ask, place) = asked;
         world.gate.enter(&self.policy);
         self.effects.push_back(Effect::Ask(ask));
         self.phase = Phase::Asked(Box::new(Asked { held, approval, ticket, _place: place }));
@@ -78,8 +77,7 @@ impl Exchange {
         world: &mut World<'_>,
     ) -> Flow {
         let Asked { mut held, approval, ticket, _place } = asked;
-        let outcome = self.verdict(&approval, &ticket, answer, world);
-        let approved = match outcome {
+        let approved = match self.verdict(&approval, &ticket, answer, world) {
             Ok(approved) => approved,
             Err(denial) => return self.refuse(denial, Some(&held), world.now),
         };
