@@ -215,7 +215,10 @@ fn principal(principal: &Principal) -> Value {
 
 /// Bytes that a caller chose: what is not UTF-8 becomes U+FFFD, JSON escapes the rest.
 fn text(bytes: &[u8]) -> String {
-    cut(&String::from_utf8_lossy(bytes))
+    match std::str::from_utf8(bytes) {
+        Ok(text) => cut(text),
+        Err(_) => cut(&String::from_utf8_lossy(bytes)),
+    }
 }
 
 /// At most [`LONGEST_TEXT`] characters, and the length when there were more.
