@@ -1,7 +1,5 @@
 //! Calls to the proxy's clusters.
 
-use std::time::Duration;
-
 use scopewarden_core::approval::Answer;
 use scopewarden_core::exchange::Ask;
 use scopewarden_core::policy::ApprovalService;
@@ -41,23 +39,21 @@ impl Response {
     }
 }
 
-/// Makes a call; returns its token. Goes through the SDK, whose dispatcher has to know the token; cluster and headers come
-/// from the policy.
+/// Makes a call; returns its token. Cluster and headers come from the policy.
 pub(crate) fn dispatch(
     cluster: &str,
-    headers: Vec<(&str, &str)>,
+    headers: &[(&str, &str)],
     body: Option<&[u8]>,
     timeout_ms: u64,
 ) -> Result<u32, String> {
-    let timeout = Duration::from_millis(timeout_ms);
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, vec![], timeout)
-        .map_err(|status| format!("the cluster `{cluster}` cannot be called ({status:?})"))
+    host::http_call(cluster, headers, body.unwrap_or_default(), timeout_ms)
+        .map_err(|status| format!("the cluster `{cluster}` cannot be called (status {status})"))
 }
 
 /// Calls the approval service: with a question, or at `/abandon` below it.
 pub(crate) fn approval(service: &ApprovalService, ask: &Ask, below: &str) -> Result<u32, String> {
     let path = format!("{}{below}", service.path);
-    let headers = vec![
+    let headers = [
         (":method", "POST"),
         (":scheme", service.scheme.as_str()),
         (":authority", service.authority.as_str()),
@@ -65,5 +61,5 @@ pub(crate) fn approval(service: &ApprovalService, ask: &Ask, below: &str) -> Res
         ("content-type", "application/json"),
         ("accept", "application/jwt"),
     ];
-    dispatch(&service.cluster, headers, Some(&ask.body), ask.timeout_ms)
+    dispatch(&service.cluster, &headers, Some(&ask.body), ask.timeout_ms)
 }

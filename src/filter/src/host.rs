@@ -1,7 +1,7 @@
 //! The proxy-wasm ABI 0.2.1, as far as this filter needs it: bytes in, bytes out, `Result` for every status.
 //!
-//! The SDK's own wrappers panic on a status they do not expect and on header bytes that are not UTF-8, which would kill the
-//! worker's VM at a caller's will.
+//! Nothing here panics on a status that is not expected or on bytes that are not UTF-8: that would kill the worker's VM at a
+//! caller's will.
 #![expect(
     unsafe_code,
     reason = "the ABI is a C interface; every pointer handed over lives through the call"
@@ -39,6 +39,15 @@ pub(crate) enum Level {
     Info = 2,
     Warn = 3,
     Error = 4,
+    Critical = 5,
+}
+
+/// What the host is to do with a stream, by its ABI number.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Action {
+    Continue = 0,
+    Pause = 1,
 }
 
 /// Metric types, by their ABI numbers.
@@ -105,6 +114,18 @@ unsafe extern "C" {
         result: *mut *mut u8,
         result_size: *mut usize,
     ) -> Status;
+    fn proxy_http_call(
+        upstream: *const u8,
+        upstream_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout_ms: u32,
+        token: *mut u32,
+    ) -> Status;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> Status;
     fn proxy_increment_metric(id: u32, offset: i64) -> Status;
     fn proxy_record_metric(id: u32, value: u64) -> Status;
@@ -124,7 +145,7 @@ fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() {
         return Vec::new();
     }
-    // SAFETY: the host obtained `data` from the SDK's `proxy_on_memory_allocate`, a `Vec<u8>` with capacity `size`, filled it,
+    // SAFETY: the host obtained `data` from `proxy_on_memory_allocate`, a boxed slice of `size` bytes, filled it,
     // and does not keep it.
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
@@ -288,20 +309,49 @@ pub(crate) fn send_local_response(
     })
 }
 
-fn serialise(fields: &[(&str, String)]) -> Vec<u8> {
+fn serialise<V: AsRef<str>>(fields: &[(&str, V)]) -> Vec<u8> {
     let number = |n: usize| u32::try_from(n).unwrap_or(0).to_le_bytes();
     let mut bytes = number(fields.len()).to_vec();
     for (name, value) in fields {
         bytes.extend(number(name.len()));
-        bytes.extend(number(value.len()));
+        bytes.extend(number(value.as_ref().len()));
     }
     for (name, value) in fields {
-        for part in [name.as_bytes(), value.as_bytes()] {
+        for part in [name.as_bytes(), value.as_ref().as_bytes()] {
             bytes.extend_from_slice(part);
             bytes.push(0);
         }
     }
     bytes
+}
+
+/// Sends a request to one of the proxy's clusters; returns the token that its response will come with.
+pub(crate) fn http_call(
+    cluster: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    timeout_ms: u64,
+) -> Result<u32, Status> {
+    let headers = serialise(headers);
+    let trailers = serialise::<&str>(&[]);
+    let timeout_ms = u32::try_from(timeout_ms).unwrap_or(u32::MAX);
+    let mut token = 0;
+    // SAFETY: slices and pointer outlive the call.
+    done(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            if body.is_empty() { null() } else { body.as_ptr() },
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout_ms,
+            &raw mut token,
+        )
+    })
+    .map(|()| token)
 }
 
 /// Calls a function that only some hosts have.

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
 use scopewarden_core::approval::{Gate as _, Holds};
 use scopewarden_core::diag::Severity;
 use scopewarden_core::identity::{FetchOutcome, KeyRing, KeySource, RemoteKeys, TokenCache};
@@ -107,7 +105,7 @@ impl Root {
         Self { context_id, shared: Rc::new(RefCell::new(shared)) }
     }
 
-    fn configure(&mut self, size: usize) -> Result<(), Vec<String>> {
+    fn configure(&self, size: usize) -> Result<(), Vec<String>> {
         let bytes = host::buffer(Buffer::PluginConfiguration, size).map_err(|status| {
             vec![format!("the configuration cannot be read (status {status})")]
         })?;
@@ -180,17 +178,18 @@ pub(crate) fn now() -> UnixMicros {
     UnixMicros(host::now_micros())
 }
 
-impl Context for Root {
-    fn on_http_call_response(
-        &mut self,
-        token: u32,
-        headers: usize,
-        body_size: usize,
-        _trailers: usize,
-    ) {
+impl Root {
+    /// Whether one of this root's calls, or of its streams', has this token.
+    pub(crate) fn called(&self, token: u32) -> bool {
+        let shared = self.shared.borrow();
+        shared.fetches.contains_key(&token) || shared.asks.contains_key(&token)
+    }
+
+    /// Keys, or the answer of the approval service.
+    pub(crate) fn on_call_response(&self, token: u32, headers: usize, body_size: usize) {
+        let _ = host::set_effective_context(self.context_id);
         let issuer = self.shared.borrow_mut().fetches.remove(&token);
         let Some(issuer) = issuer else {
-            // A question that was asked when keys arrived: the call is the root's.
             crate::stream::answered(&self.shared, token, headers, body_size);
             let _ = host::set_effective_context(self.context_id);
             return;
@@ -205,22 +204,9 @@ impl Context for Root {
         self.shared.borrow_mut().fetched(issuer, outcome);
         self.wake();
     }
-}
 
-/// Calls the issuer's cluster; returns the call's token.
-fn start(source: &RemoteKeys) -> Result<u32, String> {
-    let headers = vec![
-        (":method", "GET"),
-        (":scheme", source.scheme.as_str()),
-        (":authority", source.authority.as_str()),
-        (":path", source.path.as_str()),
-        ("accept", "application/json"),
-    ];
-    call::dispatch(&source.cluster, headers, None, source.timeout_ms)
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, size: usize) -> bool {
+    /// Reads the configuration; tells whether it is accepted.
+    pub(crate) fn on_configure(&self, size: usize) -> bool {
         match self.configure(size) {
             Ok(()) => {
                 let policy = self.shared.borrow().policy.clone();
@@ -242,15 +228,25 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    /// Fetches the keys that are due.
+    pub(crate) fn on_tick(&self) {
         self.fetch_keys();
     }
 
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(StreamContext::new(context_id, Rc::clone(&self.shared))))
+    /// The context of a new exchange.
+    pub(crate) fn stream(&self, context_id: u32) -> StreamContext {
+        StreamContext::new(context_id, Rc::clone(&self.shared))
     }
+}
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
+/// Calls the issuer's cluster; returns the call's token.
+fn start(source: &RemoteKeys) -> Result<u32, String> {
+    let headers = [
+        (":method", "GET"),
+        (":scheme", source.scheme.as_str()),
+        (":authority", source.authority.as_str()),
+        (":path", source.path.as_str()),
+        ("accept", "application/json"),
+    ];
+    call::dispatch(&source.cluster, &headers, None, source.timeout_ms)
 }

@@ -1,10 +1,8 @@
 //! The context of one HTTP exchange.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use scopewarden_core::approval::Answer;
 use scopewarden_core::exchange::{Ask, Effect, Exchange, Flow, Input, World};
 use scopewarden_core::http::RequestHead;
@@ -14,7 +12,7 @@ use scopewarden_core::refusal;
 
 use crate::call::{self, Response};
 use crate::gate::HostGate;
-use crate::host::{self, Buffer, Level, Map};
+use crate::host::{self, Action, Buffer, Level, Map};
 use crate::root::{Shared, now};
 
 /// An exchange, reachable from the root while it waits for keys or for an approval.
@@ -25,13 +23,13 @@ pub(crate) struct Stream {
     call: Option<u32>,
 }
 
-/// What the SDK calls.
+/// What the host calls.
 pub(crate) struct StreamContext {
     context_id: u32,
     shared: Rc<RefCell<Shared>>,
     stream: Option<Rc<RefCell<Stream>>>,
     /// Request body bytes that the host holds back.
-    received: usize,
+    received: Cell<usize>,
 }
 
 impl StreamContext {
@@ -48,12 +46,12 @@ impl StreamContext {
                 }))
             })
         };
-        Self { context_id, shared, stream, received: 0 }
+        Self { context_id, shared, stream, received: Cell::new(0) }
     }
 
     /// One input, its effects, and what the host is to do.
     fn step(&self, input: Input<'_>) -> Action {
-        let Some(stream) = &self.stream else { return unconfigured() };
+        let Some(stream) = &self.stream else { return refuse_unjudged() };
         let (flow, waits) = step(stream, &self.shared, input);
         let waiting = &mut self.shared.borrow_mut().waiting;
         if waits {
@@ -76,11 +74,11 @@ impl StreamContext {
     }
 
     fn body(&self) -> Vec<u8> {
-        if self.received == 0 || !self.reads_body() {
+        if self.received.get() == 0 || !self.reads_body() {
             return Vec::new();
         }
         // A body that cannot be read is one that is missing, and refused as such.
-        host::buffer(Buffer::RequestBody, self.received).unwrap_or_default()
+        host::buffer(Buffer::RequestBody, self.received.get()).unwrap_or_default()
     }
 }
 
@@ -212,8 +210,8 @@ fn respond_internal_error() {
     let _ = host::send_local_response(503, "scopewarden_internal_error", &headers, b"", None);
 }
 
-/// A stream before any policy was accepted: the host should not have one, and it does not pass.
-fn unconfigured() -> Action {
+/// A stream before any policy was accepted, or one that is not known: the host should not have it, and it does not pass.
+pub(crate) fn refuse_unjudged() -> Action {
     respond_internal_error();
     Action::Pause
 }
@@ -235,14 +233,8 @@ impl Properties for HostProperties {
     }
 }
 
-impl Context for StreamContext {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        answered(&self.shared, token, headers, body_size);
-    }
-}
-
-impl HttpContext for StreamContext {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+impl StreamContext {
+    pub(crate) fn on_request_headers(&self, end_of_stream: bool) -> Action {
         #[cfg(feature = "test-panic")]
         crash_if_asked();
         // A head that cannot be read is an empty one: its method is none that is known, and it is refused.
@@ -254,11 +246,11 @@ impl HttpContext for StreamContext {
         })
     }
 
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    pub(crate) fn on_request_body(&self, size: usize, end_of_stream: bool) -> Action {
         if !self.is_held() {
             return self.step(Input::RequestBody { received: size, whole: None });
         }
-        self.received = size;
+        self.received.set(size);
         let body = if end_of_stream { self.body() } else { Vec::new() };
         self.step(Input::RequestBody {
             received: size,
@@ -266,12 +258,12 @@ impl HttpContext for StreamContext {
         })
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    pub(crate) fn on_request_trailers(&self) -> Action {
         let body = self.body();
         self.step(Input::RequestTrailers { whole: &body })
     }
 
-    fn on_log(&mut self) {
+    pub(crate) fn on_log(&self) {
         let asks = self.stream.as_ref().is_some_and(|s| s.borrow().exchange.waits_for_approval());
         if !asks && !host::logs(Level::Info) {
             return;
