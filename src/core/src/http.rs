@@ -2,7 +2,7 @@
 
 /// Headers that do not go on to the upstream: those that make some servers read another method or
 /// path than the one that was judged, and the gateway's own.
-pub const NEVER_FORWARDED: [&str; 9] = [
+pub const NEVER_FORWARDED: [&str; 10] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
@@ -12,6 +12,7 @@ pub const NEVER_FORWARDED: [&str; 9] = [
     "x-forwarded-uri",
     "x-forwarded-prefix",
     "x-scopewarden-decision",
+    crate::approval::SET_HEADER,
 ];
 
 /// Header fields in wire order, names in lower case, values as bytes.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::set::Step;
 use crate::digest::sha256;
 
 /// Everything of a call that an approver says yes to. The same for an identical retry, and for nothing else.
@@ -41,6 +42,8 @@ pub struct Bound {
     pub requirement: Requirement,
     /// The surface's `server:`, or nothing.
     pub server: String,
+    /// Which step it is of a set of calls that are decided as one.
+    pub set: Option<Step>,
     /// The operation's tier.
     pub tier: String,
 }
@@ -99,6 +102,7 @@ impl From<&Bound> for Value {
                 "ttl_ms": requirement.ttl_ms,
             },
             "server": bound.server,
+            "set": bound.set.as_ref().map(|set| json!({"id": set.id, "of": set.of, "step": set.step})),
             "tier": bound.tier,
         })
     }

@@ -19,6 +19,7 @@ mod gate;
 mod holds;
 mod preview;
 mod question;
+mod set;
 mod ticket;
 mod verdict;
 
@@ -28,6 +29,7 @@ pub use gate::{Gate, NoGate};
 pub use holds::{Holds, Place};
 pub use preview::Preview;
 pub use question::{Question, VERSION};
+pub use set::{SET_HEADER, Step};
 pub use ticket::{Answer, Fault, Ticket};
 pub use verdict::{Approved, VERDICT_TYPE, Verdict};
 

@@ -30,7 +30,35 @@ fn bound() -> Bound {
         query: BoundBody::exact(b"").digest,
         requirement: Requirement { approvers: 1, scope: "approve".into(), ttl_ms: 600_000 },
         server: String::new(),
+        set: None,
         tier: "destroy".into(),
+    }
+}
+
+#[test]
+fn a_step_of_a_set_has_one_spelling() {
+    let step = Step::parse(b"rotate-42;step=1;of=2").unwrap();
+    assert_eq!((&*step.id, step.step, step.of), ("rotate-42", 1, 2));
+    assert_eq!(Step::parse(b"a;step=16;of=16").unwrap().step, 16);
+    for bad in [
+        "",
+        "a",
+        "a;step=1",
+        "a;of=2;step=1",
+        "a;step=0;of=2",
+        "a;step=3;of=2",
+        "a;step=01;of=2",
+        "a;step=1;of=1",
+        "a;step=1;of=17",
+        "a;step=1;of=2;",
+        "a;step=1;of=+2",
+        "a; step=1; of=2",
+        "A;step=1;of=2",
+        ";step=1;of=2",
+        "a;step=1;of=2;of=3",
+        "a;step=1;of=2, b;step=1;of=2",
+    ] {
+        assert_eq!(Step::parse(bad.as_bytes()), None, "{bad}");
     }
 }
 
@@ -39,13 +67,14 @@ fn a2_a5_every_member_changes_the_fingerprint() {
     let whole = Value::from(&bound());
     let names: Vec<&String> = whole.as_object().unwrap().keys().collect();
     assert!(names.is_sorted(), "the canonical order of RFC 8785: {names:?}");
-    assert_eq!(names.len(), 15);
+    assert_eq!(names.len(), 16);
     for name in names {
         let mut other = whole.clone();
         other[name] = match &whole[name] {
             Value::String(text) => json!(format!("{text}x")),
             Value::Number(_) => json!(3),
             Value::Array(_) => json!([]),
+            Value::Null => json!({"id": "rotate", "of": 2, "step": 1}),
             Value::Object(_) if name == "principal" => {
                 json!({"issuer": "https://other.test/", "subject": "ana"})
             }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::bound::{Fingerprint, Party};
+use super::set::is_id;
 use crate::limits;
 use crate::time::UnixMillis;
 
@@ -114,12 +115,6 @@ pub(super) fn read(
         Some("expired") => Ok(Verdict::Expired { approval }),
         _ => Err("`status` is none that is known"),
     }
-}
-
-/// Lower-case letters, digits, `_` and `-`: what can stand in a URL, a header and a log.
-fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 fn approvers(value: Option<&Value>) -> Result<Vec<Party>, &'static str> {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::asked::internal;
 use super::held::Held;
 use crate::approval::{
-    Bound, BoundBody, Gate, Party, Preview, Question, Requirement, Ticket, VERSION,
+    Bound, BoundBody, Gate, Party, Preview, Question, Requirement, SET_HEADER, Step, Ticket,
+    VERSION,
 };
 use crate::decide::Denial;
 use crate::identity::Principal;
@@ -127,9 +128,23 @@ fn bound(subject: &Subject<'_>, wire: &Wire) -> Result<Bound, Denial> {
             scope: approval.scope.clone(),
             ttl_ms: approval.ttl_ms,
         },
+        set: step(subject)?,
         server: surface.and_then(|s| s.server.clone()).unwrap_or_default(),
         tier: operation.tier.as_str().to_owned(),
     })
+}
+
+/// Which step of a set the caller says it is.
+fn step(subject: &Subject<'_>) -> Result<Option<Step>, Denial> {
+    let mut values = subject.held.headers.all(SET_HEADER);
+    let Some(value) = values.next() else { return Ok(None) };
+    match Step::parse(value) {
+        Some(step) if values.next().is_none() => Ok(Some(step)),
+        _ => {
+            let message = format!("`{SET_HEADER}` is not of the form `name;step=1;of=2`");
+            Err(Denial::new(Reason::HeaderAmbiguous, message))
+        }
+    }
 }
 
 fn bound_headers(
