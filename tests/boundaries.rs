@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scopewarden-filter", &["scopewarden-core"]),
     ("scopewarden-host", &[]),
     ("scopewarden-testkit", &["scopewarden-core"]),
-    ("scopewarden-cli", &["scopewarden-core", "scopewarden-testkit"]),
+    ("scopewarden-service", &["scopewarden-core"]),
+    ("scopewarden-cli", &["scopewarden-core", "scopewarden-service", "scopewarden-testkit"]),
     (
         "scopewarden-tests",
         &["scopewarden-cli", "scopewarden-core", "scopewarden-host", "scopewarden-testkit"],

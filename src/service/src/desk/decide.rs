@@ -1,0 +1,72 @@
+//! A person's decision.
+
+use super::Desk;
+use crate::domain::{Approval, Approver, Decision, Refusal, Status, complete};
+use crate::store::{Change, StoreError};
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// There is no such approval.
+    #[error("there is no approval `{0}`")]
+    Unknown(String),
+    /// The approver may not, or not any more.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Desk {
+    /// Takes a decision about one approval, and about all the calls of its set: they are decided as one.
+    ///
+    /// The approval as it is afterwards.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn decide(
+        &self,
+        id: &str,
+        decision: &Decision,
+        approver: &Approver,
+    ) -> Result<Approval, DecideError> {
+        loop {
+            let now = self.now();
+            let approval = self.store.get(id).await?;
+            let approval = approval.ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
+            let members = match approval.call.set {
+                None => vec![approval],
+                Some(_) => self.open_members(&approval).await?,
+            };
+            if !matches!(decision, Decision::Deny { .. }) {
+                complete(&members, now)?;
+            }
+            let mut changes = Vec::with_capacity(members.len());
+            for member in &members {
+                // Of a set, one may have been approved by enough people before another: requirements differ.
+                if members.len() > 1 && member.id != id && member.status(now) != Status::Pending {
+                    continue;
+                }
+                let (approval, event) = member.decide(decision, approver, self.rules(), now)?;
+                changes.push(Change { approval, event, at: now });
+            }
+            let decided = changes.iter().map(|c| &c.approval).find(|a| a.id == id).cloned();
+            if self.commit(changes).await?
+                && let Some(decided) = decided
+            {
+                return Ok(decided);
+            }
+        }
+    }
+
+    /// The calls of a set that are not over, and the one it is about.
+    async fn open_members(&self, approval: &Approval) -> Result<Vec<Approval>, StoreError> {
+        let now = self.now();
+        let mut members = self.store.set(&approval.set_key()).await?;
+        members.retain(|m| {
+            m.id == approval.id || matches!(m.status(now), Status::Pending | Status::Approved)
+        });
+        Ok(members)
+    }
+}

@@ -1,0 +1,120 @@
+//! Where questions and decisions meet.
+
+mod ask;
+mod decide;
+mod keep;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use scopewarden_core::time::UnixMillis;
+
+pub use ask::AskError;
+pub use decide::DecideError;
+
+use crate::bell::{Bell, Changed};
+use crate::domain::{People, Rules};
+use crate::store::{Change, Store, StoreError};
+use crate::verdict::Signer;
+
+/// What the service goes by.
+#[derive(Debug)]
+pub struct Desk {
+    /// The approvals.
+    pub store: Store,
+    /// Who waits and who watches.
+    pub bell: Bell,
+    /// Who signs.
+    pub signer: Signer,
+    /// Who is the same person.
+    pub people: People,
+    /// The scope that lets one person decide alone.
+    pub break_glass: Option<String>,
+    /// Most open approvals of one caller.
+    pub open_per_caller: u64,
+    clock: Clock,
+    closing: AtomicBool,
+}
+
+/// Where the time comes from.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
+
+impl Clock {
+    /// The machine's.
+    pub fn system() -> Self {
+        Self::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// Another one.
+    pub fn new(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl Desk {
+    /// A desk with the defaults of what is optional.
+    pub fn new(store: Store, signer: Signer, clock: Clock) -> Self {
+        Self {
+            store,
+            bell: Bell::default(),
+            signer,
+            people: People::default(),
+            break_glass: None,
+            open_per_caller: 200,
+            clock,
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> UnixMillis {
+        (self.clock.0)()
+    }
+
+    /// What decisions are judged by.
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { people: &self.people, break_glass: self.break_glass.as_deref() }
+    }
+
+    /// Answers whoever waits with `pending`, so that the program can end.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.bell.wake_all();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Stores changes and tells who waits; `false` when somebody else was first.
+    async fn commit(&self, changes: Vec<Change>) -> Result<bool, StoreError> {
+        let rings: Vec<(String, Changed)> = changes
+            .iter()
+            .map(|Change { approval, .. }| {
+                let changed = Changed { id: approval.id.clone(), version: approval.version };
+                (approval.call.fingerprint().as_str().to_owned(), changed)
+            })
+            .collect();
+        let first = self.store.commit(changes).await?;
+        if first {
+            for (fingerprint, changed) in rings {
+                self.bell.ring(&fingerprint, changed);
+            }
+        }
+        Ok(first)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Two doors: proxies ask at one, people decide at the other. Neither serves the other's requests.
+
+pub mod problem;
+pub mod questions;

@@ -1,0 +1,16 @@
+//! The approval service: takes a filter's questions, lets people decide, and answers with signed verdicts.
+//!
+//! ```text
+//!  proxies ──► http/questions ──┐                                   ┌── http/people ◄── approvers: pages, API, CLI
+//!                               ▼                                   ▼
+//!                             desk ──► domain (pure transitions) ──► store (SQLite, PostgreSQL)
+//!                               │                                       │
+//!                               └──◄── bell: who waits for which call ◄─┘
+//! ```
+
+pub mod bell;
+pub mod desk;
+pub mod domain;
+pub mod http;
+pub mod store;
+pub mod verdict;

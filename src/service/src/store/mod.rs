@@ -1,0 +1,51 @@
+//! Approvals on disk: SQLite, or PostgreSQL, by the same statements.
+//!
+//! ```text
+//!  transitions ──► Writer ──► one transaction for all that wait ──► fsync ──► each is told whether it was first
+//!  questions   ──► pool of readers
+//! ```
+//!
+//! A change is stored only when the version it was made from is still there, so that of two that race one loses, reads again
+//! and decides anew: no lock is held while anybody thinks. What was acknowledged has been synced to disk.
+
+mod connect;
+mod read;
+mod row;
+mod write;
+
+pub use connect::{OpenError, open};
+pub use read::MAX_LIST;
+pub use write::Change;
+
+use sqlx::AnyPool;
+
+use write::Writer;
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    readers: AnyPool,
+    writer: Writer,
+}
+
+/// The database did not do its work. What it says is for the log, not for callers.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It refused, or is gone.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row is not what this version writes.
+    #[error("approval `{id}` in the database cannot be read: {what}")]
+    Corrupt {
+        /// Which.
+        id: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The writer has ended.
+    #[error("the database is closed")]
+    Closed,
+}
+
+#[cfg(test)]
+mod tests;
