@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, decide, demo, explain, ops, render, schema, token};
+use crate::commands::{check, decide, demo, explain, ops, render, schema, serve, token};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
 
@@ -36,6 +36,8 @@ enum Command {
     Schema(schema::Args),
     /// Print the proxy configuration for a policy
     Render(render::Args),
+    /// Run the approval service: proxies ask it, people decide
+    Serve(serve::Args),
     /// Try it: a demo API, an identity provider, and Envoy with the filter
     Demo(demo::Args),
 }
@@ -54,6 +56,7 @@ impl Cli {
             Command::Ops(args) => ops::run(args, io),
             Command::Schema(args) => schema::run(args, io),
             Command::Render(args) => render::run(args, io),
+            Command::Serve(args) => serve::run(args, io),
             Command::Demo(args) => demo::run(args, io),
         }
     }

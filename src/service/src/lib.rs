@@ -12,5 +12,8 @@ pub mod bell;
 pub mod desk;
 pub mod domain;
 pub mod http;
+pub mod login;
+pub mod serve;
+pub mod settings;
 pub mod store;
 pub mod verdict;

@@ -7,4 +7,5 @@ pub mod explain;
 pub mod ops;
 pub mod render;
 pub mod schema;
+pub mod serve;
 pub mod token;

@@ -54,6 +54,11 @@ impl Clock {
     pub fn new(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
+
+    /// The time.
+    pub fn now(&self) -> UnixMillis {
+        (self.0)()
+    }
 }
 
 impl std::fmt::Debug for Clock {
@@ -79,7 +84,7 @@ impl Desk {
 
     /// The time.
     pub fn now(&self) -> UnixMillis {
-        (self.clock.0)()
+        self.clock.now()
     }
 
     /// What decisions are judged by.

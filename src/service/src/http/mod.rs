@@ -1,4 +1,5 @@
 //! Two doors: proxies ask at one, people decide at the other. Neither serves the other's requests.
 
+pub mod people;
 pub mod problem;
 pub mod questions;

@@ -1,0 +1,112 @@
+//! The whole service, running.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::desk::{Clock, Desk};
+use crate::domain::People;
+use crate::http::{people, questions};
+use crate::login::{Bearer, Login};
+use crate::settings::Settings;
+use crate::store;
+use crate::verdict::Signer;
+
+/// How long requests under way may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A service that listens.
+#[derive(Debug)]
+pub struct Service {
+    desk: Arc<Desk>,
+    /// Where proxies ask.
+    pub questions: SocketAddr,
+    /// Where people decide.
+    pub people: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<std::io::Result<()>>,
+}
+
+/// Why the service does not start. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] store::OpenError),
+    /// The signing key.
+    #[error(transparent)]
+    Key(#[from] crate::verdict::KeyError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// Something in the settings.
+    #[error("`{0}`: {1}")]
+    Settings(&'static str, String),
+}
+
+impl Service {
+    /// Opens the database, reads the key, listens, and answers from then on.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let wrong = StartError::Settings;
+        if settings.dev_login && !settings.listen.people.ip().is_loopback() {
+            let why = "everybody could log in under any name: listen for people on loopback, or configure `login`";
+            return Err(wrong("dev_login", why.to_owned()));
+        }
+        let clock = Clock::system();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| wrong("issuers", e.to_string()))?;
+        let bearer =
+            Bearer::new(&settings.issuers, http, clock.clone()).map_err(|e| wrong("issuers", e))?;
+        let signer = Signer::open(&settings.signing_key)?;
+        let store = store::open(&settings.database).await?;
+        let mut desk = Desk::new(store, signer, clock);
+        desk.people = People::new(settings.same_person.iter().cloned());
+        desk.break_glass.clone_from(&settings.break_glass_scope);
+        desk.open_per_caller = settings.open_per_caller;
+        let desk = Arc::new(desk);
+        let login = Arc::new(Login { bearer });
+
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let mut door = async |address, router: Router| -> Result<SocketAddr, StartError> {
+            let failed = |e| StartError::Listen(address, e);
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            let mut stopped = stopped.clone();
+            let until = async move { stopped.wait_for(|stop| *stop).await.map_or((), drop) };
+            tasks.spawn(axum::serve(listener, router).with_graceful_shutdown(until).into_future());
+            Ok(bound)
+        };
+        let questions =
+            door(settings.listen.questions, questions::router(Arc::clone(&desk))).await?;
+        let people = door(settings.listen.people, people::router(Arc::clone(&desk), login)).await?;
+        tokio::spawn(Arc::clone(&desk).sweep());
+        tokio::spawn(Arc::clone(&desk).follow());
+        Ok(Self { desk, questions, people, stop, tasks })
+    }
+
+    /// The desk, for programs that have the service inside.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Ends: who waits is answered `pending`, and requests under way have five seconds.
+    pub async fn stop(mut self) {
+        self.desk.close();
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::warn!("requests under way were cut off");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What the service is told, in `serve.yaml` or on the command line.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::domain::Person;
+
+/// Everything there is to set. Each member has a default; with none, the service runs on loopback with a SQLite file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `sqlite:FILE` or `postgres://USER@HOST/NAME`.
+    pub database: String,
+    /// The key that verdicts are signed with: a JWK file, made when it does not exist.
+    pub signing_key: PathBuf,
+    /// Where it listens.
+    pub listen: Listen,
+    /// The address of the pages as people's browsers know it, without a path: `https://approvals.example.com`.
+    pub public_url: Option<String>,
+    /// Whose tokens are believed at the API.
+    pub issuers: Vec<Issuer>,
+    /// Who may log in to the pages.
+    pub login: Option<Oidc>,
+    /// Lets everybody log in under any name. For trying it out, on loopback.
+    pub dev_login: bool,
+    /// Identities that belong to one person: none of them can approve what another asked for.
+    pub same_person: Vec<Vec<Person>>,
+    /// The scope that lets one person decide alone in an emergency; nobody may without it.
+    pub break_glass_scope: Option<String>,
+    /// Most open approvals of one caller.
+    pub open_per_caller: u64,
+    /// Who is told what happens.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// Where the service listens. Two addresses, so that a proxy cannot decide and a person cannot ask.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// For proxies.
+    pub questions: SocketAddr,
+    /// For people.
+    pub people: SocketAddr,
+}
+
+/// An issuer of access tokens for the API.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud` has to name one of these.
+    pub audiences: Vec<String>,
+    /// Where its keys are.
+    pub jwks_url: String,
+    /// The claim with the scopes.
+    #[serde(default = "scope")]
+    pub scope_claim: String,
+}
+
+/// An OpenID provider that people log in with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Its issuer identifier; `/.well-known/openid-configuration` below it says the rest.
+    pub issuer: String,
+    /// The client.
+    pub client_id: String,
+    /// A file with the client's secret; none for a public client.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// What is asked for beside `openid`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The claim of the ID token with what a person may do.
+    #[serde(default = "scope")]
+    pub scope_claim: String,
+}
+
+/// Somebody who is told what happens.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where to.
+    pub url: String,
+    /// A file with the secret that each message is signed with.
+    pub secret_file: PathBuf,
+}
+
+fn scope() -> String {
+    "scope".to_owned()
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database: "sqlite:scopewarden.db".to_owned(),
+            signing_key: "scopewarden-verdict-key.json".into(),
+            listen: Listen::default(),
+            public_url: None,
+            issuers: Vec::new(),
+            login: None,
+            dev_login: false,
+            same_person: Vec::new(),
+            break_glass_scope: None,
+            open_per_caller: 200,
+            webhooks: Vec::new(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            questions: SocketAddr::from((Ipv4Addr::LOCALHOST, 8088)),
+            people: SocketAddr::from((Ipv4Addr::LOCALHOST, 8089)),
+        }
+    }
+}
