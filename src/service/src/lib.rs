@@ -17,3 +17,8 @@ pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod verdict;
+
+#[cfg(test)]
+mod databases;
+#[cfg(test)]
+mod fixtures;
