@@ -14,7 +14,7 @@ BENCH      ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: wasm $(VENV)/e2e/.ok ## start a demo: API, identity provider and Envoy with the filter (UPSTREAM=host:port guards something real)
+run: wasm $(VENV)/e2e/.ok ## start a demo: API, identity provider, approval service and Envoy with the filter (UPSTREAM=host:port guards something real)
 	@cargo run --quiet -p scopewarden-cli -- demo --envoy $(ENVOY) --wasm $(WASM) $(if $(UPSTREAM),--upstream $(UPSTREAM))
 
 test: ## everything but the long runs: format, lints, Rust tests, the filter, real Envoy with real clients

@@ -39,6 +39,8 @@ class Setup:
     ecds: Path | None = None
     #: Last changes to the whole bootstrap.
     adjust: Callable[[dict], None] = lambda config: None
+    #: Port of the approval service; without one, its cluster is left out.
+    approvals: int | None = None
 
 
 def http_manager(bootstrap: dict) -> dict:
@@ -54,8 +56,10 @@ def bootstrap(setup: Setup, listener: int, admin: int) -> dict:
     resources = config["static_resources"]
     config["admin"]["address"]["socket_address"]["port_value"] = admin
     resources["listeners"][0]["address"]["socket_address"]["port_value"] = listener
+    ports = {"upstream": setup.upstream, "idp": setup.issuer, "approvals": setup.approvals}
+    resources["clusters"] = [c for c in resources["clusters"] if ports[c["name"]] is not None]
     for existing in resources["clusters"]:
-        _move(existing, {"upstream": setup.upstream, "idp": setup.issuer}[existing["name"]])
+        _move(existing, ports[existing["name"]])
 
     routes = http_manager(config)["route_config"]["virtual_hosts"][0]["routes"]
     for number, (prefix, (port, http2)) in enumerate(setup.routes.items()):

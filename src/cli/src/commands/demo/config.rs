@@ -24,6 +24,8 @@ pub(super) struct Setup<'a> {
     pub upstream: Upstream,
     /// The identity provider.
     pub issuer: SocketAddr,
+    /// The approval service, for proxies.
+    pub approvals: SocketAddr,
     /// The filter.
     pub wasm: &'a Path,
     /// The policy.
@@ -46,6 +48,16 @@ pub(super) fn policy(issuer: SocketAddr) -> Result<Source, String> {
     let config = document(issuer)?;
     let policy = filter(&config).and_then(|f| f.pointer(POLICY)).ok_or(SHAPE)?;
     Source::from_bytes("envoy.yaml", policy.to_string().as_bytes())
+}
+
+/// A policy whose approvals are asked for at the demonstration's own service; `None` when it has none.
+pub(super) fn with_approvals(policy: &Node, questions: SocketAddr, keys: &Value) -> Option<Node> {
+    let mut policy = Value::from(policy);
+    let approvals = policy.get_mut("approvals")?.as_object_mut()?;
+    approvals.insert("cluster".to_owned(), json!("approvals"));
+    approvals.insert("url".to_owned(), json!(format!("http://{questions}/v1/approvals")));
+    approvals.insert("verdict_keys".to_owned(), json!({ "inline": keys }));
+    Node::from_json(policy.to_string().as_bytes()).ok()
 }
 
 /// Where the policy is in the filter's entry.
@@ -90,6 +102,8 @@ fn change(config: &mut Value, setup: &Setup<'_>) -> Option<()> {
         json!(setup.wasm.to_str()?);
 
     set_endpoint(config, "idp", &setup.issuer.ip().to_string(), setup.issuer.port())?;
+    let approvals = setup.approvals;
+    set_endpoint(config, "approvals", &approvals.ip().to_string(), approvals.port())?;
     let upstream = &setup.upstream;
     set_endpoint(config, "upstream", &upstream.host, upstream.port)?;
     if let Some(key) = &upstream.key {
@@ -147,15 +161,18 @@ mod tests {
                 key: Some("Bearer k".into()),
             },
             issuer: "127.0.0.1:1004".parse().unwrap(),
+            approvals: "127.0.0.1:1006".parse().unwrap(),
             wasm: Path::new("/x/filter.wasm"),
             policy: &policy,
             body: 1005,
         })
         .unwrap();
-        for old in ["9901", "18080", "18081", "dist/", "demo-upstream-key"] {
+        for old in ["9901", "18080", "18081", "8088", "dist/", "demo-upstream-key"] {
             assert!(!text.contains(old), "{old} is left");
         }
-        for new in ["1001", "1002", "1003", "1004", "1005", "/x/filter.wasm", "Bearer k", "other"] {
+        for new in
+            ["1001", "1002", "1003", "1004", "1005", "1006", "/x/filter.wasm", "Bearer k", "other"]
+        {
             assert!(text.contains(new), "{new} is missing");
         }
         let config: Value = serde_json::from_str(&text).unwrap();

@@ -12,7 +12,7 @@ pub(super) struct Badge {
 }
 
 /// One thing to try: what it shows, and the command.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     ("Nobody passes without a token: 401, as an OpenAI error.", "curl -i {URL}/v1/models"),
     (
         "Alice may look: 200 and four models.",
@@ -31,14 +31,19 @@ const STEPS: [(&str, &str); 5] = [
          -d '{\"model\":\"gpt-4o-mini\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'",
     ),
     (
-        "Deleting a model is for Carol: Bob gets 403, she gets 200, and the model is gone.",
-        "curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $BOB\"; echo\n  \
-         curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $CAROL\"",
+        "Deleting a model is for Carol: Bob gets 403, and the scope that is missing.",
+        "curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $BOB\"",
+    ),
+    (
+        "Carol may, but not alone: her call waits for a second person, for two minutes at most. While it waits, open\n  \
+         #    {INBOX}/login?subject=dave&scope=autogen:approve\n  \
+         #    log in as Dave, look at what exactly she is about to do, and approve: her call goes on, once.",
+        "curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $CAROL\"",
     ),
 ];
 
 /// The guide as text with styles.
-pub(super) fn text(url: &str, badges: &[Badge], minutes: u64) -> String {
+pub(super) fn text(url: &str, inbox: &str, badges: &[Badge], minutes: u64) -> String {
     let bold = Style::new().bold();
     let dim = Style::new().fg_color(Some(AnsiColor::BrightBlack.into()));
     let mut out = String::new();
@@ -54,6 +59,7 @@ pub(super) fn text(url: &str, badges: &[Badge], minutes: u64) -> String {
     let _ = writeln!(out, "\n{bold}Then try:{bold:#}");
     for (n, (shows, command)) in (1..).zip(STEPS) {
         let command = command.replace("{URL}", url);
+        let shows = shows.replace("{INBOX}", inbox);
         let _ = writeln!(out, "\n  {dim}# {n}. {shows}{dim:#}\n  {command}");
     }
     let _ = writeln!(out, "\n{bold}Decisions, as they are made (Ctrl-C ends the demo):{bold:#}\n");

@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopewarden_core::identity::KeySource;
+use scopewarden_core::policy::Policy;
+use scopewarden_service::serve::Service;
+use scopewarden_service::settings::{Listen, Settings};
 use scopewarden_testkit::demo::issuer::{Issuer, JWKS_PATH};
 use scopewarden_testkit::demo::people::PEOPLE;
 use scopewarden_testkit::demo::{Server, upstream};
@@ -69,6 +72,12 @@ pub struct Args {
     /// The demo identity provider
     #[arg(long, default_value_t = 18081)]
     issuer_port: u16,
+    /// The approval service, where the proxy asks
+    #[arg(long, default_value_t = 8088)]
+    approvals_port: u16,
+    /// The inbox, where people approve
+    #[arg(long, default_value_t = 8089)]
+    inbox_port: u16,
 }
 
 /// Runs the command until it is interrupted.
@@ -105,6 +114,12 @@ async fn demonstrate(
     let issuer_address = SocketAddr::from((Ipv4Addr::LOCALHOST, issuer_port));
 
     let loaded = policy(args, issuer_address, io)?;
+    // Readable by this user only: the upstream's key and the approvals are in it.
+    let folder = tempfile::Builder::new().prefix("scopewarden-demo-").tempdir()?;
+    let service = approvals(args, folder.path()).await?;
+    let loaded = ask_here(loaded, &service)?;
+    let inbox = format!("http://{}", service.people);
+    step(io, &format!("approval service on {}, inbox at {inbox}", service.questions))?;
     let issuer = Arc::new(issuer(&loaded)?);
     let provider = Server::start(issuer_address, Arc::clone(&issuer).router())
         .await
@@ -117,12 +132,11 @@ async fn demonstrate(
         admin_port,
         upstream,
         issuer: issuer_address,
+        approvals: service.questions,
         wasm,
         policy: &loaded.node,
         body: loaded.policy.max_body_bytes,
     })?;
-    // Readable by this user only: the upstream's key is in it.
-    let folder = tempfile::Builder::new().prefix("scopewarden-demo-").tempdir()?;
     let file = folder.path().join("envoy.json");
     std::fs::write(&file, text)?;
 
@@ -156,7 +170,7 @@ async fn demonstrate(
         })
         .collect::<Result<Vec<_>, String>>()?;
     let url = format!("http://127.0.0.1:{port}");
-    io.out.write_all(guide::text(&url, &badges, TOKEN_MINUTES).as_bytes())?;
+    io.out.write_all(guide::text(&url, &inbox, &badges, TOKEN_MINUTES).as_bytes())?;
     io.out.flush()?;
 
     let ended = loop {
@@ -173,6 +187,7 @@ async fn demonstrate(
     }
     step(io, "stopping Envoy")?;
     envoy.stop().await?;
+    service.stop().await;
     Ok(Exit::Success)
 }
 
@@ -224,6 +239,34 @@ fn policy(args: &Args, issuer_address: SocketAddr, io: &mut Io<'_>) -> Result<Lo
         }
     }
     Ok(loaded)
+}
+
+/// The approval service, in this program: with everything in a folder that goes when the demonstration ends.
+async fn approvals(args: &Args, folder: &Path) -> Result<Service, Failure> {
+    let questions = free_port(args.approvals_port, "the approval service", "--approvals-port")?;
+    let people = free_port(args.inbox_port, "the inbox", "--inbox-port")?;
+    let settings = Settings {
+        database: format!("sqlite:{}", folder.join("approvals.db").display()),
+        signing_key: folder.join("verdict-key.json"),
+        listen: Listen {
+            questions: SocketAddr::from((Ipv4Addr::LOCALHOST, questions)),
+            people: SocketAddr::from((Ipv4Addr::LOCALHOST, people)),
+        },
+        dev_login: true,
+        ..Settings::default()
+    };
+    Service::start(&settings).await.map_err(|e| Failure::new(e.to_string()))
+}
+
+/// The policy with its approvals asked for here.
+fn ask_here(loaded: Loaded, service: &Service) -> Result<Loaded, Failure> {
+    let keys = service.desk().signer.jwks();
+    let Some(node) = config::with_approvals(&loaded.node, service.questions, &keys) else {
+        return Ok(loaded);
+    };
+    let (policy, _) = Policy::compile(&node)
+        .map_err(|_| Failure::new("the policy cannot be asked for approvals here"))?;
+    Ok(Loaded { node, policy })
 }
 
 /// An identity provider that the policy believes: its first issuer.

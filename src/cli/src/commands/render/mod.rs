@@ -8,6 +8,7 @@ mod template;
 use clap::ValueEnum;
 use scopewarden_core::identity::{KeySource, RemoteKeys};
 use scopewarden_core::node::Node;
+use scopewarden_core::policy::ApprovalService;
 
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
@@ -110,12 +111,15 @@ struct Render<'a> {
 
 impl<'a> Render<'a> {
     fn new(args: &'a Args, loaded: &'a Loaded) -> Self {
+        let issuers = loaded.policy.identity.issuers.iter().filter_map(|i| match &i.keys {
+            KeySource::Remote(keys) => Some(Cluster::of_keys(keys)),
+            KeySource::Inline(_) => None,
+        });
+        let approvals = loaded.policy.approvals.as_ref().map(Cluster::of_approvals);
         let mut clusters: Vec<Cluster<'a>> = Vec::new();
-        for issuer in &loaded.policy.identity.issuers {
-            if let KeySource::Remote(keys) = &issuer.keys
-                && !clusters.iter().any(|c| c.name == keys.cluster)
-            {
-                clusters.push(Cluster::new(keys));
+        for cluster in issuers.chain(approvals) {
+            if !clusters.iter().any(|c| c.name == cluster.name) {
+                clusters.push(cluster);
             }
         }
         Self {
@@ -134,17 +138,28 @@ struct Cluster<'a> {
     host: &'a str,
     port: u16,
     tls: bool,
+    /// How many requests may wait for its answers; `None` where they are short and few.
+    held: Option<usize>,
 }
 
 impl<'a> Cluster<'a> {
-    fn new(keys: &'a RemoteKeys) -> Self {
-        let tls = keys.scheme == "https";
+    fn of_keys(keys: &'a RemoteKeys) -> Self {
+        Self::new(&keys.cluster, &keys.scheme, &keys.authority)
+    }
+
+    fn of_approvals(service: &'a ApprovalService) -> Self {
+        let cluster = Self::new(&service.cluster, &service.scheme, &service.authority);
+        Self { held: Some(service.holds), ..cluster }
+    }
+
+    fn new(name: &'a str, scheme: &str, authority: &'a str) -> Self {
+        let tls = scheme == "https";
         let default = if tls { 443 } else { 80 };
-        let (host, port) = match keys.authority.rsplit_once(':') {
+        let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().unwrap_or(default)),
-            None => (&*keys.authority, default),
+            None => (authority, default),
         };
-        Self { name: &keys.cluster, host, port, tls }
+        Self { name, host, port, tls, held: None }
     }
 
     /// The cluster as Envoy's own configuration has it.
@@ -168,6 +183,9 @@ impl<'a> Cluster<'a> {
                 ]),
             ),
         ];
+        if let Some(held) = self.held {
+            members.push(("circuit_breakers", breakers(held)));
+        }
         if self.tls {
             members.push(("transport_socket", self.transport_socket()));
         }
@@ -191,6 +209,15 @@ impl<'a> Cluster<'a> {
         ]);
         object([("name", text("envoy.transport_sockets.tls")), ("typed_config", context)])
     }
+}
+
+/// Room for so many requests that wait, on one worker, and a quarter more.
+#[expect(clippy::cast_precision_loss, reason = "a policy holds at most a million requests")]
+fn breakers(held: usize) -> Node {
+    let most = Node::Number(held.saturating_mul(5).div_ceil(4) as f64);
+    let names = ["max_connections", "max_pending_requests", "max_requests"];
+    let threshold = object(names.map(|name| (name, most.clone())));
+    object([("thresholds", Node::Array(vec![threshold]))])
 }
 
 fn object<'n>(members: impl IntoIterator<Item = (&'n str, Node)>) -> Node {

@@ -15,6 +15,12 @@ identity:
       jwks: { cluster: inside, url: "http://idp.internal:8080/keys" }
 surfaces:
   - { use: openai, mount: /v1 }
+approvals:
+  cluster: approvals
+  url: https://approvals.internal:8443/v1/approvals
+  verdict_keys: { inline: { keys: [{ kty: OKP, crv: Ed25519, kid: a, x: kgsO4bIG_duQhzBr8d2-3HU3_S-DANze4MIlW-sw7m8 }] } }
+  holds: { total: 2000 }
+  require: [{ tier: [destroy], scope: approve }]
 limits: { body: 1MiB }
 "#;
 
@@ -74,6 +80,9 @@ fn envoy_gets_a_filter_a_limit_and_clusters() {
     assert_eq!(endpoint(1)["address"], "idp.internal");
     assert_eq!(endpoint(1)["port_value"], 8080);
     assert_eq!(clusters[1]["transport_socket"], serde_json::Value::Null);
+    assert_eq!(endpoint(2)["address"], "approvals.internal");
+    assert_eq!(clusters[2]["circuit_breakers"]["thresholds"][0]["max_requests"], 2500);
+    assert_eq!(clusters[2]["transport_socket"]["typed_config"]["sni"], "approvals.internal");
 }
 
 #[test]
@@ -92,7 +101,14 @@ fn istio_gets_the_filter_by_ecds_and_the_way_to_each_issuer() {
     let documents = documents(&istio::render(&Render::new(&args, &loaded)));
     assert_eq!(
         kinds(&documents),
-        ["EnvoyFilter", "ServiceEntry", "DestinationRule", "ServiceEntry"]
+        [
+            "EnvoyFilter",
+            "ServiceEntry",
+            "DestinationRule",
+            "ServiceEntry",
+            "ServiceEntry",
+            "DestinationRule"
+        ]
     );
     assert!(documents.iter().all(|d| d["metadata"]["namespace"] == "agents"));
     let patches = &documents[0]["spec"]["configPatches"];
@@ -122,7 +138,7 @@ fn envoy_gateway_gets_the_filter_first_in_the_chain() {
     assert_eq!(config["failure_policy"], "FAIL_RELOAD");
     assert_eq!(config["configuration"]["value"], serde_json::Value::from(&loaded.node));
     let clusters: Vec<_> = patches[1..].iter().map(|p| &p["operation"]["value"]["name"]).collect();
-    assert_eq!(clusters, ["idp", "inside"]);
+    assert_eq!(clusters, ["idp", "inside", "approvals"]);
     assert_eq!(documents[1]["spec"]["connection"]["bufferLimit"], 1_048_576);
 }
 
@@ -142,7 +158,7 @@ fn envoy_gateway_gets_what_its_own_policy_cannot_say_about_an_image() {
     let patches = documents[1]["spec"]["jsonPatches"].as_array().unwrap();
     assert_eq!(patches[0]["operation"]["path"], "allow_on_headers_stop_iteration");
     assert_eq!(patches[1]["operation"]["value"], "FAIL_RELOAD");
-    assert_eq!(patches.len(), 4);
+    assert_eq!(patches.len(), 5);
 }
 
 #[test]
