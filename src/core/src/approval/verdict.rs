@@ -46,6 +46,7 @@ pub enum Verdict {
 pub struct Approved {
     approval: String,
     approvers: Vec<Party>,
+    break_glass: bool,
     fingerprint: Fingerprint,
 }
 
@@ -58,6 +59,11 @@ impl Approved {
     /// Who approved.
     pub fn approvers(&self) -> &[Party] {
         &self.approvers
+    }
+
+    /// Whether one person approved alone, in an emergency.
+    pub const fn break_glass(&self) -> bool {
+        self.break_glass
     }
 
     /// What was approved.
@@ -104,6 +110,7 @@ pub(super) fn read(
         Some("approved") => Ok(Verdict::Approved(Approved {
             approval,
             approvers,
+            break_glass: claims.get("break_glass") == Some(&Value::Bool(true)),
             fingerprint: fingerprint.clone(),
         })),
         Some("pending") => Ok(Verdict::Pending { approval }),

@@ -106,7 +106,13 @@ impl Journal {
             Verdict::Expired { approval } => (approval, "expired", &[]),
         };
         let approvers: Vec<Value> = approvers.iter().map(Value::from).collect();
-        self.approval = Some(json!({"id": id, "status": status, "approvers": approvers}));
+        let mut noted = json!({"id": id, "status": status, "approvers": approvers});
+        if matches!(verdict, Verdict::Approved(approved) if approved.break_glass())
+            && let Some(members) = noted.as_object_mut()
+        {
+            members.insert("break_glass".to_owned(), Value::Bool(true));
+        }
+        self.approval = Some(noted);
     }
 
     /// Notes the decision; returns microseconds since the head.

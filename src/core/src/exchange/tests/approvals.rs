@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
-use crate::approval::{Answer, Gate, Holds, VERDICT_TYPE};
+use crate::approval::{Answer, Gate, Holds, SET_HEADER, VERDICT_TYPE};
 
 const CERTIFICATE: &str = "spiffe://example.org/ana";
 
@@ -228,6 +228,35 @@ fn an_approved_call_goes_on_and_the_record_names_the_approvers() {
         record["approval"],
         json!({"id": "apr_1", "status": "approved", "approvers": [{"issuer": "https://idp.test/", "subject": "bo"}]})
     );
+}
+
+#[test]
+fn a_broken_glass_is_on_record() {
+    let worker = Worker::new();
+    let mut call = worker.open("POST", "/run?user=ana", &[JSON], Some("{}"));
+    let question = call.question();
+    assert_eq!(
+        call.answer(&question, |claims| claims["break_glass"] = json!(true)),
+        Flow::Continue
+    );
+    assert_eq!(call.record()["approval"]["break_glass"], true);
+}
+
+#[test]
+fn a_step_of_a_set_is_bound_and_not_forwarded() {
+    let worker = Worker::new();
+    let set = |value| [JSON, (SET_HEADER, value)];
+    let mut call = worker.open("POST", "/run?user=ana", &set("rotate;step=1;of=2"), Some("{}"));
+    let question = call.question();
+    assert_eq!(question["call"]["set"], json!({"id": "rotate", "of": 2, "step": 1}));
+    assert_eq!(call.answer(&question, |_| {}), Flow::Continue);
+    assert!(call.effects.contains(&Effect::RemoveRequestHeader(SET_HEADER)));
+
+    let twice = [JSON, (SET_HEADER, "a;step=1;of=2"), (SET_HEADER, "a;step=2;of=2")];
+    for headers in [&set("rotate"), &set("rotate;step=3;of=2"), twice.as_slice()] {
+        let call = worker.open("POST", "/run?user=ana", headers, Some("{}"));
+        assert_eq!(call.code(), "header_ambiguous");
+    }
 }
 
 #[test]
