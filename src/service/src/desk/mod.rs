@@ -104,21 +104,33 @@ impl Desk {
 
     /// Stores changes and tells who waits; `false` when somebody else was first.
     async fn commit(&self, changes: Vec<Change>) -> Result<bool, StoreError> {
-        let rings: Vec<(String, Changed)> = changes
-            .iter()
-            .map(|Change { approval, .. }| {
-                let changed = Changed { id: approval.id.clone(), version: approval.version };
-                (approval.call.fingerprint().as_str().to_owned(), changed)
-            })
-            .collect();
+        let told = changes.clone();
         let first = self.store.commit(changes).await?;
         if first {
-            for (fingerprint, changed) in rings {
-                self.bell.ring(&fingerprint, changed);
+            for change in &told {
+                tell(change);
+                let Change { approval, .. } = change;
+                let changed = Changed { id: approval.id.clone(), version: approval.version };
+                self.bell.ring(approval.call.fingerprint().as_str(), changed);
             }
         }
         Ok(first)
     }
+}
+
+/// Puts a change in the log.
+fn tell(Change { approval, event, .. }: &Change) {
+    let vote = event.vote();
+    tracing::info!(
+        approval = approval.id,
+        event = event.kind(),
+        operation = approval.call.operation,
+        caller = approval.call.principal.subject,
+        issuer = approval.call.principal.issuer,
+        by = vote.map(|v| &*v.person.subject),
+        by_issuer = vote.map(|v| &*v.person.issuer),
+        break_glass = vote.is_some_and(|v| v.break_glass),
+    );
 }
 
 #[cfg(test)]

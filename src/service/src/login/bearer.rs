@@ -168,3 +168,52 @@ fn machine(principal: &Principal, claims: &BTreeMap<String, String>) -> Option<&
     (itself || named || claim("gty") == Some("client-credentials") || claim("idtyp") == Some("app"))
         .then_some("this token belongs to a service account")
 }
+
+#[cfg(test)]
+mod tests {
+    use scopewarden_core::identity::{Actor, Proof};
+
+    use super::*;
+
+    fn principal(subject: &str, claims: &[(&str, &str)]) -> Principal {
+        Principal {
+            issuer: "https://idp.test/".into(),
+            subject: subject.into(),
+            scopes: ["approve".to_owned()].into(),
+            groups: [].into(),
+            actors: Vec::new(),
+            claims: claims.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            proof: Proof::Jwt { kid: None, algorithm: "EdDSA", token_id: None },
+            expires: None,
+        }
+    }
+
+    #[test]
+    fn a3_tokens_of_machines_are_known() {
+        let machines: [(&str, &[(&str, &str)]); 8] = [
+            ("ci-runner", &[("client_id", "ci-runner")]),
+            ("ci-runner", &[("azp", "ci-runner")]),
+            ("k3y@clients", &[("azp", "k3y"), ("gty", "client-credentials")]),
+            ("k3y@clients", &[("azp", "k3y")]),
+            ("8f0e", &[("idtyp", "app")]),
+            ("8f0e", &[("preferred_username", "service-account-ci")]),
+            ("system:serviceaccount:agents:runner", &[]),
+            ("spiffe://example.org/agent", &[]),
+        ];
+        for (subject, claims) in machines {
+            let approver = approver(&principal(subject, claims));
+            assert!(approver.machine.is_some(), "{subject} {claims:?}");
+        }
+        let agent = Actor { issuer: "https://idp.test/".into(), subject: "agent".into() };
+        let acting = Principal { actors: vec![agent], ..principal("bo", &[]) };
+        assert!(approver(&acting).machine.is_some());
+    }
+
+    #[test]
+    fn people_have_a_name() {
+        let claims = [("azp", "inbox"), ("name", "Bo B."), ("preferred_username", "bo")];
+        let bo = approver(&principal("bo", &claims));
+        assert_eq!((bo.machine, bo.name.as_deref()), (None, Some("Bo B.")));
+        assert_eq!(approver(&principal("bo", &claims[2..])).name.as_deref(), Some("bo"));
+    }
+}
