@@ -280,3 +280,98 @@ mod sets {
         assert_eq!(approval(1).set_key(), "");
     }
 }
+
+/// Whatever happens in whatever order: an approval is used once at most, only after enough people said yes, never for a caller who
+/// left, and what is over stays so.
+mod histories {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Approve(u8),
+        Deny(u8),
+        Glass(u8),
+        Use(u8),
+        Leave(u8),
+        Return,
+        Lapse,
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..6_u8).prop_map(Step::Approve),
+            1 => (0..6_u8).prop_map(Step::Deny),
+            1 => (0..6_u8).prop_map(Step::Glass),
+            3 => (0..4_u8).prop_map(Step::Use),
+            1 => (0..4_u8).prop_map(Step::Leave),
+            1 => Just(Step::Return),
+            1 => Just(Step::Lapse),
+            2 => (0..200_000_u64).prop_map(Step::Wait),
+        ]
+    }
+
+    /// Person 0 asked, 1 acts for them, 2 and 3 are one; nobody but 5 may break the glass.
+    fn who(n: u8) -> Approver {
+        let name = ["ana", "agent", "bo", "bo-admin", "cy", "dee"][usize::from(n)];
+        let mut approver = approver(name);
+        if n == 5 {
+            approver.scopes.insert("glass".into());
+        }
+        approver
+    }
+
+    proptest! {
+        #[test]
+        fn keep_the_promises(wanted in 1..4_u32, steps in prop::collection::vec(step(), 0..60)) {
+            let people = People::new([vec![person("bo"), person("bo-admin")]]);
+            let rules = Rules { people: &people, break_glass: Some("glass") };
+            let mut approval = approval(wanted);
+            let mut now = NOW;
+            for step in steps {
+                let before = approval.status(now);
+                let next = match &step {
+                    Step::Approve(n) => approval.decide(&yes(), &who(*n), rules, now).ok(),
+                    Step::Deny(n) => approval.decide(&no(), &who(*n), rules, now).ok(),
+                    Step::Glass(n) => {
+                        let glass = Decision::BreakGlass { reason: "it burns".into() };
+                        approval.decide(&glass, &who(*n), rules, now).ok()
+                    }
+                    Step::Use(n) => approval.use_up(&format!("nonce-{n}"), now).ok(),
+                    Step::Leave(n) => approval.leave(&format!("nonce-{n}"), now),
+                    Step::Return => approval.come_back(now),
+                    Step::Lapse => approval.lapse(now),
+                    Step::Wait(ms) => {
+                        now = now.plus(*ms);
+                        None
+                    }
+                };
+                if let Some((next, _)) = next {
+                    prop_assert_eq!(next.version, approval.version + 1);
+                    if next.state.status == Status::Used {
+                        prop_assert_eq!(before, Status::Approved);
+                    }
+                    if matches!(before, Status::Used | Status::Expired | Status::Abandoned | Status::Denied) {
+                        let stays = matches!(step, Step::Lapse) && next.status(now) == before;
+                        prop_assert!(stays, "{:?} after {:?}", step, before);
+                    }
+                    approval = next;
+                }
+                let state = &approval.state;
+                if matches!(state.status, Status::Approved | Status::Used) {
+                    let glass = state.votes.iter().any(|v| v.break_glass);
+                    let voters: std::collections::BTreeSet<_> =
+                        state.votes.iter().map(|v| v.person.subject.replace("-admin", "")).collect();
+                    prop_assert!(glass || voters.len() >= wanted as usize);
+                    prop_assert!(!voters.contains("ana") && !voters.contains("agent"));
+                }
+                if let Some(nonce) = &state.nonce {
+                    prop_assert!(state.status == Status::Used);
+                    prop_assert!(!state.gone.contains(nonce));
+                }
+            }
+        }
+    }
+}

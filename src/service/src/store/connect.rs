@@ -13,7 +13,7 @@ use super::write::Writer;
 /// Readers at a time.
 const READERS: u32 = 8;
 /// How long one waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(10);
+const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// Write-ahead log, so that readers do not wait; synced at every commit, because an approval that was used must not come back
 /// after the power failed.
