@@ -349,7 +349,7 @@ mod histories {
                     }
                 };
                 if let Some((next, _)) = next {
-                    prop_assert_eq!(next.version, approval.version + 1);
+                    prop_assert_eq!(next.version, approval.version.saturating_add(1));
                     if next.state.status == Status::Used {
                         prop_assert_eq!(before, Status::Approved);
                     }
