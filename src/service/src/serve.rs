@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::desk::{Clock, Desk};
 use crate::domain::People;
+use crate::http::tls::{self, TlsListener};
 use crate::http::{people, questions};
 use crate::login::{Bearer, Login};
 use crate::settings::Settings;
@@ -76,20 +77,46 @@ impl Service {
         let desk = Arc::new(desk);
         let login = Arc::new(Login { bearer });
 
+        let listen = &settings.listen;
+        let tls = |name, tls: &Option<_>| {
+            tls.as_ref().map(tls::config).transpose().map_err(|why| wrong(name, why))
+        };
+        let questions_tls = tls("listen.questions_tls", &listen.questions_tls)?;
+        let people_tls = tls("listen.people_tls", &listen.people_tls)?;
+        if !listen.questions.ip().is_loopback()
+            && listen.questions_tls.as_ref().is_none_or(|tls| tls.client_ca.is_none())
+        {
+            let address = listen.questions;
+            tracing::warn!(%address, "whoever reaches this address can ask, and use approvals up: set `listen.questions_tls.client_ca`, or let only proxies reach it");
+        }
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let mut door = async |address, router: Router| -> Result<SocketAddr, StartError> {
+        let mut door = async |address,
+                              tls: Option<_>,
+                              router: Router|
+               -> Result<SocketAddr, StartError> {
             let failed = |e| StartError::Listen(address, e);
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
             let mut stopped = stopped.clone();
             let until = async move { stopped.wait_for(|stop| *stop).await.map_or((), drop) };
-            tasks.spawn(axum::serve(listener, router).with_graceful_shutdown(until).into_future());
+            match tls {
+                None => tasks.spawn(
+                    axum::serve(listener, router).with_graceful_shutdown(until).into_future(),
+                ),
+                Some(config) => {
+                    let listener = TlsListener::start(listener, config).map_err(failed)?;
+                    tasks.spawn(
+                        axum::serve(listener, router).with_graceful_shutdown(until).into_future(),
+                    )
+                }
+            };
             Ok(bound)
         };
         let questions =
-            door(settings.listen.questions, questions::router(Arc::clone(&desk))).await?;
-        let people = door(settings.listen.people, people::router(Arc::clone(&desk), login)).await?;
+            door(listen.questions, questions_tls, questions::router(Arc::clone(&desk))).await?;
+        let people =
+            door(listen.people, people_tls, people::router(Arc::clone(&desk), login)).await?;
         tokio::spawn(Arc::clone(&desk).sweep());
         tokio::spawn(Arc::clone(&desk).follow());
         Ok(Self { desk, questions, people, stop, tasks })

@@ -43,6 +43,23 @@ pub struct Listen {
     pub questions: SocketAddr,
     /// For people.
     pub people: SocketAddr,
+    /// TLS for proxies. With `client_ca`, only proxies with a certificate of that authority may ask.
+    pub questions_tls: Option<Tls>,
+    /// TLS for people.
+    pub people_tls: Option<Tls>,
+}
+
+/// TLS at one door. The files are read when the service starts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate and those in between, in PEM form.
+    pub certificate: PathBuf,
+    /// The certificate's key, in PEM form.
+    pub key: PathBuf,
+    /// The authorities whose certificates clients have to show; without them, anybody may connect.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
 }
 
 /// An issuer of access tokens for the API.
@@ -116,6 +133,8 @@ impl Default for Listen {
         Self {
             questions: SocketAddr::from((Ipv4Addr::LOCALHOST, 8088)),
             people: SocketAddr::from((Ipv4Addr::LOCALHOST, 8089)),
+            questions_tls: None,
+            people_tls: None,
         }
     }
 }

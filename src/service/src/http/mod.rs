@@ -3,3 +3,4 @@
 pub mod people;
 pub mod problem;
 pub mod questions;
+pub mod tls;
