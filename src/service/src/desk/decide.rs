@@ -1,5 +1,7 @@
 //! A person's decision.
 
+use scopewarden_core::time::UnixMillis;
+
 use super::Desk;
 use crate::domain::{Approval, Approver, Decision, Refusal, Status, complete};
 use crate::store::{Change, StoreError};
@@ -16,6 +18,17 @@ pub enum DecideError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What somebody may do about an approval, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct May {
+    /// Approve it.
+    pub approve: Result<(), Refusal>,
+    /// Deny it.
+    pub deny: Result<(), Refusal>,
+    /// Approve it alone, in an emergency.
+    pub break_glass: Result<(), Refusal>,
 }
 
 impl Desk {
@@ -39,18 +52,7 @@ impl Desk {
                 None => vec![approval],
                 Some(_) => self.open_members(&approval).await?,
             };
-            if !matches!(decision, Decision::Deny { .. }) {
-                complete(&members, now)?;
-            }
-            let mut changes = Vec::with_capacity(members.len());
-            for member in &members {
-                // Of a set, one may have been approved by enough people before another: requirements differ.
-                if members.len() > 1 && member.id != id && member.status(now) != Status::Pending {
-                    continue;
-                }
-                let (approval, event) = member.decide(decision, approver, self.rules(), now)?;
-                changes.push(Change { approval, event, at: now });
-            }
+            let changes = self.changes(&members, id, decision, approver, now)?;
             let decided = changes.iter().map(|c| &c.approval).find(|a| a.id == id).cloned();
             if self.commit(changes).await?
                 && let Some(decided) = decided
@@ -58,6 +60,52 @@ impl Desk {
                 return Ok(decided);
             }
         }
+    }
+
+    /// What this person may do about an approval now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn may(&self, approval: &Approval, approver: &Approver) -> Result<May, StoreError> {
+        let now = self.now();
+        let members = match approval.call.set {
+            None => vec![approval.clone()],
+            Some(_) => self.open_members(approval).await?,
+        };
+        let may = |decision: Decision| {
+            self.changes(&members, &approval.id, &decision, approver, now).map(drop)
+        };
+        // A reason will be given when it comes to it.
+        let reason = || "-".to_owned();
+        Ok(May {
+            approve: may(Decision::Approve { reason: None }),
+            deny: may(Decision::Deny { reason: reason() }),
+            break_glass: may(Decision::BreakGlass { reason: reason() }),
+        })
+    }
+
+    /// What a decision about `id` changes, among the `members` of its set.
+    fn changes(
+        &self,
+        members: &[Approval],
+        id: &str,
+        decision: &Decision,
+        approver: &Approver,
+        now: UnixMillis,
+    ) -> Result<Vec<Change>, Refusal> {
+        if !matches!(decision, Decision::Deny { .. }) {
+            complete(members, now)?;
+        }
+        let mut changes = Vec::with_capacity(members.len());
+        for member in members {
+            // Of a set, one may have been approved by enough people before another: requirements differ.
+            if member.id != id && member.status(now) != Status::Pending {
+                continue;
+            }
+            let (approval, event) = member.decide(decision, approver, self.rules(), now)?;
+            changes.push(Change { approval, event, at: now });
+        }
+        Ok(changes)
     }
 
     /// The calls of a set that are not over, and the one it is about.

@@ -5,13 +5,13 @@ mod decide;
 mod keep;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use scopewarden_core::time::UnixMillis;
+use tokio::sync::watch;
 
 pub use ask::AskError;
-pub use decide::DecideError;
+pub use decide::{DecideError, May};
 
 use crate::bell::{Bell, Changed};
 use crate::domain::{People, Rules};
@@ -34,7 +34,7 @@ pub struct Desk {
     /// Most open approvals of one caller.
     pub open_per_caller: u64,
     clock: Clock,
-    closing: AtomicBool,
+    closing: watch::Sender<bool>,
 }
 
 /// Where the time comes from.
@@ -78,7 +78,7 @@ impl Desk {
             break_glass: None,
             open_per_caller: 200,
             clock,
-            closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
         }
     }
 
@@ -94,12 +94,18 @@ impl Desk {
 
     /// Answers whoever waits with `pending`, so that the program can end.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.send_replace(true);
         self.bell.wake_all();
     }
 
     fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+        *self.closing.borrow()
+    }
+
+    /// Ends when the program is going to.
+    pub async fn closed(&self) {
+        // The sender is in `self`.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// Stores changes and tells who waits; `false` when somebody else was first.

@@ -176,6 +176,24 @@ pub struct Rules<'a> {
     pub break_glass: Option<&'a str>,
 }
 
+impl Refusal {
+    /// A name for programs, such as `not-pending`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotPending(_) => "not-pending",
+            Self::Machine(_) => "machine",
+            Self::Requester => "requester",
+            Self::Actor(_) => "actor",
+            Self::Scope(_) => "scope",
+            Self::Twice => "twice",
+            Self::NoBreakGlass => "no-break-glass",
+            Self::ReasonMissing => "reason-missing",
+            Self::ReasonTooLong => "reason-too-long",
+            Self::SetIncomplete(..) => "set-incomplete",
+        }
+    }
+}
+
 impl Status {
     /// Its name, such as `pending`.
     pub const fn name(self) -> &'static str {

@@ -60,21 +60,22 @@ impl Store {
         many(sqlx::query(query).bind(signed(now.0)).fetch_all(&self.readers).await?)
     }
 
-    /// What is decided or over, the newest first; `before` goes on where a page ended.
+    /// What is decided or over, the newest first; goes on after `last`, the last of the page before.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn history(
         &self,
-        before: Option<UnixMillis>,
+        last: Option<&Approval>,
         limit: u32,
     ) -> Result<Vec<Approval>, StoreError> {
         let query = select_approvals!(
-            "WHERE status <> 'pending' AND asked < $1 ORDER BY asked DESC, id DESC LIMIT $2"
+            "WHERE status <> 'pending' AND (asked < $1 OR (asked = $1 AND id < $2)) \
+             ORDER BY asked DESC, id DESC LIMIT $3"
         );
-        let before = before.map_or(i64::MAX, |b| signed(b.0));
         let rows = sqlx::query(query)
-            .bind(before)
+            .bind(last.map_or(i64::MAX, |a| signed(a.asked.0)))
+            .bind(last.map_or("", |a| &a.id).to_owned())
             .bind(i64::from(limit.min(MAX_LIST)))
             .fetch_all(&self.readers)
             .await?;
