@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use scopewarden_core::approval::{Question, VERSION};
+use scopewarden_core::approval::{Party, Question, VERSION};
 use scopewarden_core::limits;
 use scopewarden_core::time::UnixMillis;
 use tokio::time::Instant;
@@ -207,6 +207,19 @@ fn check(question: &Question) -> Result<(), AskError> {
     }
     if call.fingerprint().as_str() != fingerprint {
         return invalid("fingerprint", "is not that of `call`");
+    }
+    // PostgreSQL's text has no such character; better said here than there.
+    let Party { issuer, subject } = &call.principal;
+    for (what, text) in [
+        ("record", record),
+        ("call.operation", &call.operation),
+        ("call.policy", &call.policy),
+        ("call.principal.issuer", issuer),
+        ("call.principal.subject", subject),
+    ] {
+        if text.contains('\0') {
+            return invalid(what, "has a zero byte");
+        }
     }
     let approvers = usize::try_from(call.requirement.approvers).unwrap_or(usize::MAX);
     if !(1..=limits::MAX_APPROVERS).contains(&approvers) {

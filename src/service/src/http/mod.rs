@@ -4,3 +4,6 @@ pub mod people;
 pub mod problem;
 pub mod questions;
 pub mod tls;
+
+#[cfg(test)]
+mod house;

@@ -64,11 +64,15 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body, which is an object.
 ///
 /// # Errors
 /// A problem that says where it is not what it has to be.
 pub fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Without this an array would do: of the members' values, in the order in which this program declares them.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(Problem::invalid("the body is not a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();

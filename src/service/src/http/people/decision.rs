@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Nothing, Query, Who, find, json_body, unknown, view};
+use super::{Id, Nothing, Query, Who, find, json_body, unknown, view};
 use crate::desk::{DecideError, Desk};
 use crate::domain::{Decision, Refusal};
 use crate::http::problem::Problem;
@@ -36,7 +36,7 @@ enum Kind {
 pub(super) async fn decide(
     State(desk): State<Arc<Desk>>,
     Who(approver): Who,
-    Path(id): Path<String>,
+    Id(id): Id,
     _: Query<Nothing>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Query, Who, view};
+use super::{Query, Who, is_id, view};
 use crate::desk::Desk;
 use crate::http::problem::Problem;
 use crate::store::MAX_LIST;
@@ -58,7 +58,10 @@ pub(super) async fn list(
             let last = match &page.before {
                 None => None,
                 Some(id) => {
-                    let last = desk.store.get(id).await.map_err(internal)?;
+                    let last = match is_id(id) {
+                        true => desk.store.get(id).await.map_err(internal)?,
+                        false => None,
+                    };
                     let detail = "the query: `before` is not the `next` of a page";
                     Some(last.ok_or_else(|| Problem::invalid(detail))?)
                 }
