@@ -251,6 +251,7 @@ async fn approvals(args: &Args, folder: &Path) -> Result<Service, Failure> {
         listen: Listen {
             questions: SocketAddr::from((Ipv4Addr::LOCALHOST, questions)),
             people: SocketAddr::from((Ipv4Addr::LOCALHOST, people)),
+            ..Listen::default()
         },
         dev_login: true,
         ..Settings::default()
