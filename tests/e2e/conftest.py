@@ -10,14 +10,16 @@ import pytest
 import yaml
 
 from fakes.grpc_echo import Echo as GrpcEcho
-from fakes.issuer import Issuer
+from fakes.issuer import ISSUER, Issuer
 from fakes.mcp_server import ToolServer
 from fakes.upstream import Upstream
 from fakes.websocket_echo import Echo as WebSocketEcho
 from harness import raw
 from harness.autogen import AutoGen
 from harness.config import Setup
+from harness.databases import Databases
 from harness.envoy import Envoy, wait_for
+from harness.service import SCOPE, Service
 
 POLICIES = Path(__file__).parent / "policies"
 
@@ -92,6 +94,60 @@ def envoy(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_
         assert it.alive(), it.log()[-4000:]
     finally:
         it.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory) -> Iterator[Databases]:
+    with closing(Databases(tmp_path_factory.mktemp("databases"))) as it:
+        yield it
+
+
+def held_policy(service: Service, **changes) -> dict:
+    """What is held, and for how long: seconds where a test decides meanwhile, a moment where it is about coming back."""
+    def hold(operation: str, hold: str, approvers: int = 1) -> dict:
+        return {"operation": operation, "scope": SCOPE, "hold": hold, "approvers": approvers}
+
+    policy = load_policy("approvals")
+    policy["approvals"] = service.policy(
+        hold("openai.models.delete", "10s"), hold("openai.files.delete", "500ms"),
+        hold("openai.fine_tuning.jobs.cancel", "10s", approvers=2), hold("openai.chat.completions.create", "10s"),
+        hold("mcp.tools.call", "2s"), hold("a2a.messages.send", "500ms"), hold("autogen-studio.runs.connect", "10s"),
+        hold("autogen-grpc.channel.open", "10s"), hold("acme.keys.*", "10s"), **changes,
+    )
+    return policy
+
+
+def start_service(directory: Path, issuer: Issuer, database: str) -> Service:
+    same_person = [{"issuer": ISSUER, "subject": subject} for subject in ("carol", "carol-bot")]
+    return Service(
+        directory, issuer, database, same_person=[same_person], break_glass_scope="acme:break-glass", open_per_caller=1000
+    )
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory, issuer, databases) -> Iterator[Service]:
+    """The approval service, on SQLite."""
+    with closing(start_service(tmp_path_factory.mktemp("service"), issuer, databases.fresh("sqlite"))) as it:
+        yield it
+        assert it.alive(), it.log()[-4000:]
+
+
+@pytest.fixture(scope="session")
+def held(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_echo, service) -> Iterator[Envoy]:
+    """An Envoy that asks the approval service."""
+    routes = {
+        "/mcp": (tool_server.port, False),
+        "/agents.AgentRpc/": (grpc_echo.port, True),
+        "/api/ws/": (websocket_echo.port, False),
+    }
+    setup = Setup(held_policy(service), upstream.port, issuer.port, routes, approvals=service.questions)
+    envoy = Envoy(setup, tmp_path_factory.mktemp("held"))
+    try:
+        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+        yield envoy
+        assert envoy.alive(), envoy.log()[-4000:]
+    finally:
+        envoy.stop()
 
 
 @pytest.fixture

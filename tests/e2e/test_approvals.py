@@ -189,6 +189,8 @@ def fault(name: str):
         "other-nonce": (signed(lambda q: {"nonce": "AAAA"}), "approval_invalid"),
         "other-fingerprint": (signed(lambda q: {"fingerprint": "sha256:" + "0" * 64}), "approval_invalid"),
         "expired": (signed(lambda q: {"iat": int(time.time()) - 90, "exp": int(time.time()) - 60}), "approval_invalid"),
+        "future": (signed(lambda q: {"iat": int(time.time()) + 20, "exp": int(time.time()) + 40}), "approval_invalid"),
+        "long": (signed(lambda q: {"iat": int(time.time()), "exp": int(time.time()) + 90}), "approval_invalid"),
         "replayed": (lambda a, q: a.verdict(a.questions[0], "approved"), "approval_invalid"),
         "access-token": (lambda a, q: response("200 OK", a.sign(a.claims(q, "approved"), typ="JWT")), "approval_invalid"),
     }[name]
@@ -196,8 +198,8 @@ def fault(name: str):
 
 FAULTS = [
     "closed", "reset", "slow", "500", "503", "302", "204", "html", "html-as-jwt", "empty", "truncated", "garbage",
-    "no-signature", "other-key", "string-true", "status-true", "other-nonce", "other-fingerprint", "expired", "replayed",
-    "access-token",
+    "no-signature", "other-key", "string-true", "status-true", "other-nonce", "other-fingerprint", "expired", "future", "long",
+    "replayed", "access-token",
 ]
 
 
@@ -214,6 +216,16 @@ def test_a7_a_fault_releases_nothing(guarded, approvals, issuer, upstream, name)
     assert asked
     assert raw.request(guarded.port, "GET", "/v1/models", issuer.token("autogen:model:read")).status == 200
     assert guarded.alive()
+
+
+@pytest.mark.parametrize("early, life", [(3, 30), (-33, 30)], ids=["from the future", "over"])
+def test_a4_a_clock_that_is_off_by_three_seconds_is_no_fault(guarded, approvals, issuer, upstream, early, life):
+    def reply(question: dict) -> bytes:
+        iat = int(time.time()) + early
+        return approvals.verdict(question, "approved", iat=iat, exp=iat + life)
+
+    with upstream.expect(1), approvals.answering(reply):
+        assert delete(guarded, issuer).status == 200
 
 
 @pytest.mark.parametrize(

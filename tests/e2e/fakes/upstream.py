@@ -199,8 +199,12 @@ def answer_to(seen: Seen, path: str) -> Answer:
             return _json({"object": "list", "data": [_job("ftjob-1")], "has_more": False})
         case ["POST", "a2a"]:
             return _json({"jsonrpc": "2.0", "id": seen.json().get("id"), "result": {"kind": "message"}})
+        case ["POST", "v1", "fine_tuning", "jobs", name, "cancel"]:
+            return _json({**_job(name), "status": "cancelled"})
         case [_, "api", *_]:
             return _json({"status": True, "data": []})
+        case [_, "acme", *_]:
+            return _json({})
         case _:
             return _json({"error": {"message": f"no such path: {path}", "type": "not_found"}}, 404)
 

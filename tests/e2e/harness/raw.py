@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import h2.config
@@ -74,6 +75,14 @@ def request(
         out.write(_bytes(name) + b": " + _bytes(value) + b"\r\n")
     out.write(b"\r\n" + (body or b""))
     return send(port, out.getvalue(), timeout, method)
+
+
+@contextlib.contextmanager
+def opened(port: int, data: bytes) -> Iterator[socket.socket]:
+    """Sends these bytes, and at the end of the block goes away without an answer."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(data)
+        yield connection
 
 
 def http2(
