@@ -91,6 +91,22 @@ impl Worker {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Call<'_> {
+        let (flow, mut call) = self.start(method, target, headers, body.is_none());
+        if let Some(body) = body {
+            assert_eq!(flow, Flow::Hold, "the body has to be whole first");
+            let _ = call
+                .step(Input::RequestBody { received: body.len(), whole: Some(body.as_bytes()) });
+        }
+        call
+    }
+
+    fn start(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        end: bool,
+    ) -> (Flow, Call<'_>) {
         let mut call = Call {
             worker: self,
             exchange: Exchange::new(Arc::clone(&self.policy), "r-1".into()),
@@ -103,13 +119,7 @@ impl Worker {
             headers: headers.iter().copied().collect(),
             ..RequestHead::default()
         };
-        let flow = call.step(Input::RequestHead { head, end: body.is_none() });
-        if let Some(body) = body {
-            assert_eq!(flow, Flow::Hold, "the body has to be whole first");
-            let _ = call
-                .step(Input::RequestBody { received: body.len(), whole: Some(body.as_bytes()) });
-        }
-        call
+        (call.step(Input::RequestHead { head, end }), call)
     }
 
     fn erase(&self) -> Call<'_> {
@@ -274,6 +284,17 @@ fn a_file_is_bound_without_being_read_and_no_body_too() {
     assert_eq!(none.code(), "approval_limit", "two of one caller are held");
     assert_eq!(none.refusal().status, 429);
     assert_eq!(none.record()["decision"], "deny");
+}
+
+#[test]
+fn a_file_over_the_cap_is_never_asked_about() {
+    let worker = Worker::new();
+    let cap = worker.policy.max_body_bytes;
+    let (_, mut call) = worker.start("PUT", "/file", &[], false);
+    let _ = call.step(Input::RequestBody { received: cap, whole: None });
+    assert_eq!(call.code(), "undecided");
+    let _ = call.step(Input::RequestBody { received: cap + 1, whole: None });
+    assert_eq!(call.code(), "body_too_large");
 }
 
 #[test]
