@@ -17,8 +17,8 @@ const LINEAR_MEMBERS: usize = 16;
 
 /// Reads the whole body; `rpc` also collects the JSON-RPC envelope and refuses a batch.
 pub(super) fn read(body: &[u8], plan: &Plan, rpc: bool) -> Result<(Facts, Parts), BodyError> {
-    if body.starts_with(b"\xef\xbb\xbf") || body.contains(&0) {
-        return Err(BodyError::new(Reason::JsonNotUtf8, "a byte order mark or a NUL byte"));
+    if body.starts_with(b"\xef\xbb\xbf") {
+        return Err(BodyError::new(Reason::JsonNotUtf8, "a byte order mark"));
     }
     let mut state = State {
         names: Vec::new(),
@@ -40,7 +40,8 @@ pub(super) fn read(body: &[u8], plan: &Plan, rpc: bool) -> Result<(Facts, Parts)
 fn explain(error: &serde_json::Error, failure: Option<Reason>, body: &[u8]) -> BodyError {
     let reason = match failure {
         Some(reason) => reason,
-        None if std::str::from_utf8(body).is_err() => Reason::JsonNotUtf8,
+        // No JSON has a NUL byte in it. One says that the text is UTF-16 or UTF-32.
+        None if body.contains(&0) || std::str::from_utf8(body).is_err() => Reason::JsonNotUtf8,
         None => Reason::JsonMalformed,
     };
     BodyError::new(reason, format!("line {}, column {}", error.line(), error.column()))

@@ -75,6 +75,17 @@ fn b3_only_utf8_without_a_mark() {
 }
 
 #[test]
+fn b3_a_nul_byte_is_nowhere_in_json() {
+    let body = br#"{"model":"x", "n":[1,-2.5e3,true,null,"\n"]}"#;
+    assert!(read(body, &plan(&["/model"])).is_ok());
+    for at in 0..=body.len() {
+        let mut with_nul = body.to_vec();
+        with_nul.insert(at, 0);
+        assert_eq!(reason(&with_nul, &["/model"]), Reason::JsonNotUtf8, "at {at}");
+    }
+}
+
+#[test]
 fn b8_to_b12_only_json() {
     for body in [
         "",
