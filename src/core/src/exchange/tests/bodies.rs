@@ -151,6 +151,13 @@ fn json_rpc_is_refused_under_its_id() {
         r#"{"jsonrpc":"2.0","id":9,"method":"admin/reset"}"#,
     );
     assert_eq!(code(&effects), "operation_unknown");
+
+    // What has no id is refused in JSON-RPC too, under none.
+    let (_, effects) =
+        whole(&mut held("POST", "/mcp", &[JSON]), r#"{"jsonrpc":"2.0","method":"admin/reset"}"#);
+    let (status, body) = refusal(&effects);
+    assert_eq!((status, body.get("id")), (200, Some(&Value::Null)));
+    assert_eq!(body["error"]["data"]["reason"], "operation_unknown");
 }
 
 #[test]
