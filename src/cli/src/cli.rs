@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, decide, demo, explain, ops, render, schema, serve, token};
+use crate::commands::{approvals, check, decide, demo, explain, ops, render, schema, serve, token};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
 
@@ -38,6 +38,8 @@ enum Command {
     Render(render::Args),
     /// Run the approval service: proxies ask it, people decide
     Serve(serve::Args),
+    /// See what waits for approval, and decide it
+    Approvals(approvals::Args),
     /// Try it: a demo API, an identity provider, and Envoy with the filter
     Demo(demo::Args),
 }
@@ -57,6 +59,7 @@ impl Cli {
             Command::Schema(args) => schema::run(args, io),
             Command::Render(args) => render::run(args, io),
             Command::Serve(args) => serve::run(args, io),
+            Command::Approvals(args) => approvals::run(args, io),
             Command::Demo(args) => demo::run(args, io),
         }
     }

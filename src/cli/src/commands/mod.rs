@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, and what it does.
 
+pub mod approvals;
 pub mod check;
 pub mod decide;
 pub mod demo;
