@@ -64,11 +64,14 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none());
         if let Some(file) = &service.ca_file {
             let pem = read_input(&file.display().to_string(), MAX_FILE)?;
-            let wrong = |_| {
+            let wrong = || {
                 let file = file.display();
                 Failure::new(format!("`{file}` is not a list of certificates in PEM form"))
             };
-            let authorities = Certificate::from_pem_bundle(&pem).map_err(wrong)?;
+            let authorities = Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|authorities| !authorities.is_empty())
+                .ok_or_else(wrong)?;
             http = http.tls_built_in_root_certs(false);
             for authority in authorities {
                 http = http.add_root_certificate(authority);

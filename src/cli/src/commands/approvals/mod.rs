@@ -35,16 +35,22 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct Service {
     /// Where people reach the approval service
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8089")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 90,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8089"
+    )]
     url: String,
     /// A file with the access token
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 90, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A file with the authorities that the service's certificate may come from, in PEM form
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 90, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Print what the service answers, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 90)]
     json: bool,
 }
 
@@ -83,3 +89,6 @@ pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
