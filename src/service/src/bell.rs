@@ -64,6 +64,11 @@ impl Bell {
         self.lock().values().for_each(|notify| notify.notify_waiters());
     }
 
+    /// Whether a caller waits for this call right now, at this program.
+    pub fn is_waited_for(&self, fingerprint: &str) -> bool {
+        self.lock().contains_key(fingerprint)
+    }
+
     /// How many calls are waited for.
     pub fn calls(&self) -> usize {
         self.lock().len()

@@ -13,13 +13,15 @@ use crate::desk::{Clock, Desk};
 use crate::domain::People;
 use crate::http::tls::{self, TlsListener};
 use crate::http::{people, questions};
-use crate::login::{Bearer, Login};
+use crate::login::Login;
 use crate::settings::Settings;
 use crate::store;
 use crate::verdict::Signer;
 
 /// How long requests under way may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long an identity provider may take to answer.
+const FETCH: Duration = Duration::from_secs(10);
 
 /// A service that listens.
 #[derive(Debug)]
@@ -64,18 +66,18 @@ impl Service {
         let clock = Clock::system();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            .timeout(FETCH)
             .build()
             .map_err(|e| wrong("issuers", e.to_string()))?;
-        let bearer =
-            Bearer::new(&settings.issuers, http, clock.clone()).map_err(|e| wrong("issuers", e))?;
         let signer = Signer::open(&settings.signing_key)?;
         let store = store::open(&settings.database).await?;
+        let login = Login::new(settings, http, store.clone(), clock.clone());
+        let login = Arc::new(login.map_err(|(setting, why)| wrong(setting, why))?);
         let mut desk = Desk::new(store, signer, clock);
         desk.people = People::new(settings.same_person.iter().cloned());
         desk.break_glass.clone_from(&settings.break_glass_scope);
         desk.open_per_caller = settings.open_per_caller;
         let desk = Arc::new(desk);
-        let login = Arc::new(Login { bearer });
 
         let listen = &settings.listen;
         let tls = |name, tls: &Option<_>| {

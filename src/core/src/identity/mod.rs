@@ -47,6 +47,7 @@ pub use jwt::{Verified, verify};
 pub use key::PublicKey;
 pub use keyring::{Fetch, FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
 pub use principal::{Actor, Principal, Proof};
+pub use scopes::read as read_scopes;
 pub use sources::{Properties, from_jwt_authn, from_mtls};
 pub(crate) use strict::object as strict_object;
 

@@ -17,7 +17,7 @@ use crate::limits;
 ///
 /// # Errors
 /// Wrong type, too many, or two sources that differ.
-pub(super) fn read(
+pub fn read(
     members: &Map<String, Value>,
     source: &ClaimName,
 ) -> Result<BTreeSet<String>, TokenError> {

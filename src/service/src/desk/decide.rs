@@ -1,5 +1,7 @@
 //! A person's decision.
 
+use std::collections::BTreeSet;
+
 use scopewarden_core::time::UnixMillis;
 
 use super::Desk;
@@ -44,14 +46,32 @@ impl Desk {
         decision: &Decision,
         approver: &Approver,
     ) -> Result<Approval, DecideError> {
+        self.decide_seen(id, decision, approver, None).await
+    }
+
+    /// The same, by somebody who was shown the approvals `seen`: a call that its caller has added to the set since then is
+    /// not let through with them.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn decide_seen(
+        &self,
+        id: &str,
+        decision: &Decision,
+        approver: &Approver,
+        seen: Option<&BTreeSet<String>>,
+    ) -> Result<Approval, DecideError> {
         loop {
             let now = self.now();
             let approval = self.store.get(id).await?;
             let approval = approval.ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
-            let members = match approval.call.set {
-                None => vec![approval],
-                Some(_) => self.open_members(&approval).await?,
-            };
+            let members = self.decided_with(&approval).await?;
+            if let Some(seen) = seen
+                && !matches!(decision, Decision::Deny { .. })
+                && members.iter().any(|m| !seen.contains(&m.id))
+            {
+                return Err(Refusal::SetChanged.into());
+            }
             let changes = self.changes(&members, id, decision, approver, now)?;
             let decided = changes.iter().map(|c| &c.approval).find(|a| a.id == id).cloned();
             if self.commit(changes).await?
@@ -68,10 +88,7 @@ impl Desk {
     /// [`StoreError`].
     pub async fn may(&self, approval: &Approval, approver: &Approver) -> Result<May, StoreError> {
         let now = self.now();
-        let members = match approval.call.set {
-            None => vec![approval.clone()],
-            Some(_) => self.open_members(approval).await?,
-        };
+        let members = self.decided_with(approval).await?;
         let may = |decision: Decision| {
             self.changes(&members, &approval.id, &decision, approver, now).map(drop)
         };
@@ -108,8 +125,14 @@ impl Desk {
         Ok(changes)
     }
 
-    /// The calls of a set that are not over, and the one it is about.
-    async fn open_members(&self, approval: &Approval) -> Result<Vec<Approval>, StoreError> {
+    /// What one decision is about: the approval, and the calls of its set that are not over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn decided_with(&self, approval: &Approval) -> Result<Vec<Approval>, StoreError> {
+        if approval.call.set.is_none() {
+            return Ok(vec![approval.clone()]);
+        }
         let now = self.now();
         let mut members = self.store.set(&approval.set_key()).await?;
         members.retain(|m| {

@@ -156,6 +156,9 @@ pub enum Refusal {
     /// Steps of its set have not been asked for.
     #[error("{0} of the set's {1} steps have been asked for; it is decided as a whole")]
     SetIncomplete(usize, usize),
+    /// A call has joined its set that the approver was not shown.
+    #[error("a call has been added to its set since you looked; look again")]
+    SetChanged,
 }
 
 /// Why an approval cannot be used for a question.
@@ -190,6 +193,7 @@ impl Refusal {
             Self::ReasonMissing => "reason-missing",
             Self::ReasonTooLong => "reason-too-long",
             Self::SetIncomplete(..) => "set-incomplete",
+            Self::SetChanged => "set-changed",
         }
     }
 }

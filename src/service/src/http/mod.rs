@@ -4,6 +4,7 @@ pub mod people;
 pub mod problem;
 pub mod questions;
 pub mod tls;
+pub mod ui;
 
 #[cfg(test)]
 mod house;

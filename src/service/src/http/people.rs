@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use super::problem::{Problem, read};
 use super::questions::{not_allowed, nothing_here, whole};
+use super::ui;
 use crate::desk::Desk;
 use crate::domain::{Approval, Approver};
 use crate::login::Login;
@@ -42,14 +43,16 @@ pub struct Inbox {
 
 /// The routes for people.
 pub fn router(desk: Arc<Desk>, login: Arc<Login>) -> Router {
-    routes()
+    let inbox = Inbox { desk, login };
+    let router = routes()
         .into_iter()
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .layer(DefaultBodyLimit::max(MAX_DECISION))
         .layer(map_response(private))
+        .merge(ui::router())
         .fallback(nothing_here)
-        .method_not_allowed_fallback(not_allowed)
-        .with_state(Inbox { desk, login })
+        .method_not_allowed_fallback(not_allowed);
+    ui::guarded(router, &inbox).with_state(inbox)
 }
 
 /// Method, path, and what is done: what the OpenAPI document has to describe.

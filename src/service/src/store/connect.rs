@@ -50,7 +50,7 @@ pub async fn open(url: &str) -> Result<Store, OpenError> {
     let writers = pool(url, 1, sqlite).await?;
     sqlx::migrate!("./migrations").run(&writers).await?;
     let readers = pool(url, READERS, sqlite).await?;
-    Ok(Store { readers, writer: Writer::start(writers) })
+    Ok(Store { readers, writer: Writer::start(writers.clone()), writers })
 }
 
 async fn pool(url: &str, size: u32, sqlite: bool) -> Result<AnyPool, sqlx::Error> {

@@ -11,10 +11,12 @@
 mod connect;
 mod read;
 mod row;
+mod sessions;
 mod write;
 
 pub use connect::{OpenError, open};
 pub use read::MAX_LIST;
+pub use sessions::Kept;
 pub use write::Change;
 
 use sqlx::AnyPool;
@@ -25,6 +27,8 @@ use write::Writer;
 #[derive(Clone, Debug)]
 pub struct Store {
     readers: AnyPool,
+    /// The connection that the writer uses, for single statements in between.
+    writers: AnyPool,
     writer: Writer,
 }
 

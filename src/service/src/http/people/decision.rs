@@ -59,7 +59,9 @@ pub(super) async fn decide(
 
 fn refused(refusal: &Refusal) -> Problem {
     let (status, pointer) = match refusal {
-        Refusal::NotPending(_) | Refusal::SetIncomplete(..) => (StatusCode::CONFLICT, None),
+        Refusal::NotPending(_) | Refusal::SetIncomplete(..) | Refusal::SetChanged => {
+            (StatusCode::CONFLICT, None)
+        }
         Refusal::ReasonMissing | Refusal::ReasonTooLong => {
             (StatusCode::BAD_REQUEST, Some("/reason".to_owned()))
         }
