@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz mutants differential load bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz mutants differential load holds crashes bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv
@@ -55,6 +55,15 @@ differential: wasm $(VENV)/e2e/.ok ## random hostile requests: the operation the
 
 load: wasm $(VENV)/e2e/.ok ## Envoy at saturation, a tenth of the requests hostile: decisions, memory, latency (SECONDS=60)
 	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m load SECONDS=$(or $(SECONDS),60)
+
+holds: wasm $(VENV)/e2e/.ok ## 10,000 requests held on one Envoy worker for a minute, then released (HOLDS=10000 SECONDS=60)
+	cargo build --locked -p scopewarden-cli
+	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m holds HOLDS=$(or $(HOLDS),10000) SECONDS=$(or $(SECONDS),60)
+
+crashes: wasm $(VENV)/e2e/.ok ## kill the approval service under load, 50 times on SQLite and on PostgreSQL (N=50 SEED=1 DATABASE=sqlite)
+	cargo build --locked -p scopewarden-cli
+	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m crashes N=$(or $(N),50) SEED=$(or $(SEED),1) \
+	  $(if $(DATABASE),DATABASE=$(DATABASE))
 
 # Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
 test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node

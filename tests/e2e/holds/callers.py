@@ -18,6 +18,10 @@ class Call:
     at: float = 0.0
     head: bytes = field(default=b"", repr=False)
 
+    @property
+    def target(self) -> str:
+        return self.data.split(b" ", 2)[1].decode()
+
     def header(self, name: bytes) -> bytes | None:
         for line in self.head.split(b"\r\n")[1:]:
             key, _, value = line.partition(b":")

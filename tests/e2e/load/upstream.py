@@ -26,7 +26,7 @@ class Peer(asyncio.Protocol):
 
 
 async def main() -> None:
-    server = await asyncio.get_running_loop().create_server(Peer, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(Peer, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
