@@ -20,6 +20,15 @@ pub struct Who {
     pub issuer: Visible,
 }
 
+/// Somebody who acts for the principal.
+#[derive(Debug)]
+pub struct Actor {
+    /// Who.
+    pub who: Who,
+    /// Whether somebody else vouches for them than for the principal.
+    pub foreign: bool,
+}
+
 /// Whether a caller is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -57,7 +66,7 @@ pub struct Call {
     /// Who asks.
     pub principal: Who,
     /// Who acts for them, the current actor first.
-    pub actors: Vec<Who>,
+    pub actors: Vec<Actor>,
     /// How many have approved.
     pub votes: usize,
     /// How many it takes.
@@ -80,6 +89,21 @@ pub struct Call {
     pub set: Option<Set>,
     /// Who decided last.
     pub decided: Option<Ballot>,
+}
+
+/// What a call carries, as far as it is shown.
+#[derive(Debug)]
+pub struct Content {
+    /// Header fields that it is bound to.
+    pub headers: Vec<(Visible, Visible)>,
+    /// The query's parameters.
+    pub query: Vec<(Visible, Visible)>,
+    /// The body's text.
+    pub body: Option<Visible>,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Whether not all of it is shown.
+    pub truncated: bool,
 }
 
 /// Which step of which set.
@@ -112,6 +136,12 @@ impl From<&Party> for Who {
     }
 }
 
+impl Actor {
+    fn new(actor: &Party, principal: &Party) -> Self {
+        Self { who: Who::from(actor), foreign: actor.issuer != principal.issuer }
+    }
+}
+
 impl Call {
     /// An approval as it is now.
     pub fn new(approval: &Approval, desk: &Desk) -> Self {
@@ -131,7 +161,7 @@ impl Call {
             authority: Visible::line(&call.authority),
             server: Visible::line(&call.server),
             principal: Who::from(&call.principal),
-            actors: call.actors.iter().map(Who::from).collect(),
+            actors: call.actors.iter().map(|actor| Actor::new(actor, &call.principal)).collect(),
             votes: state.votes.len(),
             needed: call.requirement.approvers,
             pending: status == Status::Pending,
@@ -201,8 +231,24 @@ fn tone(tier: &str) -> &'static str {
     }
 }
 
+impl From<&Approval> for Content {
+    fn from(approval: &Approval) -> Self {
+        let (call, preview) = (&approval.call, &approval.preview);
+        let pairs = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(n, v)| (Visible::line(n), Visible::line(v))).collect()
+        };
+        Self {
+            headers: pairs(&call.headers),
+            query: pairs(&preview.query),
+            body: preview.body.as_deref().map(|text| laid_out(text, preview.truncated)),
+            bytes: call.body_bytes,
+            truncated: preview.truncated,
+        }
+    }
+}
+
 /// A body's JSON, one member a line when it is whole.
-pub fn laid_out(text: &str, truncated: bool) -> Visible {
+fn laid_out(text: &str, truncated: bool) -> Visible {
     let whole = (!truncated).then(|| serde_json::from_str::<Value>(text).ok()).flatten();
     let pretty = whole.and_then(|value| serde_json::to_string_pretty(&value).ok());
     Visible::block(pretty.as_deref().filter(|p| p.len() <= MAX_LAYOUT).unwrap_or(text))

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::detail::{self, Form, find, said};
 use super::failure::Failure;
+use super::text::Visible;
 use super::visitor::{Visitor, ended};
 use crate::desk::{DecideError, Desk};
 use crate::domain::{Approval, Approver, Decision, Refusal};
@@ -101,7 +102,8 @@ pub async fn decide(
         Refusal::ReasonMissing => "Say why: the reason is part of the record.".to_owned(),
         refusal => said(&refusal),
     };
-    let form = Form { error: Some(error), reason, break_glass: kind == Kind::BreakGlass };
+    let form =
+        Form { error: Some(Visible::prose(&error)), reason, break_glass: kind == Kind::BreakGlass };
     detail::page(&desk, &now, &session, status, form).await
 }
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use scopewarden_core::approval::Bound;
 use scopewarden_core::limits::MAX_APPROVER_REASON_CHARS;
 
-use super::call::{Ballot, Call, laid_out};
+use super::call::{Ballot, Call, Content};
 use super::failure::Failure;
 use super::moment::{Moment, span};
 use super::page::{Page, Part, render};
@@ -25,12 +25,10 @@ struct DetailPage {
     page: Page,
     call: Call,
     bound: Facts,
-    query: Vec<(Visible, Visible)>,
-    body: Option<Visible>,
-    truncated: bool,
+    content: Content,
     votes: Vec<Ballot>,
     events: Vec<Entry>,
-    members: Vec<Call>,
+    members: Vec<Member>,
     /// Calls of the set that this person may not look at.
     unseen: usize,
     /// Ids of what the decision is about, as shown.
@@ -38,6 +36,12 @@ struct DetailPage {
     choice: Choice,
     form: Form,
     most: usize,
+}
+
+/// A step of the set.
+struct Member {
+    call: Call,
+    content: Content,
 }
 
 /// What is bound beside what a [`Call`] has.
@@ -50,8 +54,6 @@ struct Facts {
     ttl: String,
     query: Visible,
     body: Visible,
-    body_bytes: u64,
-    headers: Vec<(Visible, Visible)>,
 }
 
 /// One line of what happened.
@@ -63,8 +65,8 @@ struct Entry {
 
 /// What the visitor may do, or why not.
 struct Choice {
-    approve: Option<String>,
-    deny: Option<String>,
+    approve: Option<Visible>,
+    deny: Option<Visible>,
     /// `None` when there is no such thing here, or not for this person.
     break_glass: bool,
 }
@@ -73,7 +75,7 @@ struct Choice {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form {
     /// What is wrong.
-    pub error: Option<String>,
+    pub error: Option<Visible>,
     /// What was typed.
     pub reason: String,
     /// Whether it was the emergency's form.
@@ -128,22 +130,23 @@ pub async fn page(
     };
     let shown = |m: &&Approval| m.may_see(&session.approver, desk.rules()).is_ok();
     let events = desk.store.events(&approval.id).await?;
-    let preview = &approval.preview;
     let detail = DetailPage {
         page: Page::new(Part::None, session, now),
         call: Call::new(approval, desk),
         bound: Facts::new(approval),
-        query: preview.query.iter().map(|(n, v)| (Visible::line(n), Visible::line(v))).collect(),
-        body: preview.body.as_deref().map(|text| laid_out(text, preview.truncated)),
-        truncated: preview.truncated,
+        content: Content::from(approval),
         votes: approval.state.votes.iter().map(Ballot::new).collect(),
         events: events.iter().map(|(at, event)| Entry::new(Moment::new(*at, now), event)).collect(),
         unseen: members.iter().filter(|m| !shown(m)).count(),
         seen: decided_with.iter().filter(shown).map(|m| &*m.id).collect::<Vec<_>>().join(" "),
-        members: members.iter().filter(shown).map(|m| Call::new(m, desk)).collect(),
+        members: members
+            .iter()
+            .filter(shown)
+            .map(|m| Member { call: Call::new(m, desk), content: Content::from(m) })
+            .collect(),
         choice: Choice {
-            approve: may.approve.err().map(|why| said(&why)),
-            deny: may.deny.err().map(|why| said(&why)),
+            approve: may.approve.err().map(|why| Visible::prose(&said(&why))),
+            deny: may.deny.err().map(|why| Visible::prose(&said(&why))),
             break_glass: may.break_glass.is_ok(),
         },
         form,
@@ -162,8 +165,7 @@ pub fn said(refusal: &Refusal) -> String {
 
 impl Facts {
     fn new(approval: &Approval) -> Self {
-        let Bound { policy, policy_hash, requirement, query, body, body_bytes, headers, .. } =
-            &approval.call;
+        let Bound { policy, policy_hash, requirement, query, body, .. } = &approval.call;
         Self {
             fingerprint: approval.call.fingerprint().as_str().to_owned(),
             record: Visible::line(&approval.record),
@@ -173,8 +175,6 @@ impl Facts {
             ttl: span(requirement.ttl_ms),
             query: Visible::line(query),
             body: Visible::line(body),
-            body_bytes: *body_bytes,
-            headers: headers.iter().map(|(n, v)| (Visible::line(n), Visible::line(v))).collect(),
         }
     }
 }

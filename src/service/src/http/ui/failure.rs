@@ -64,7 +64,7 @@ impl IntoResponse for Failure {
         let page = FailurePage {
             page: Page::outside(),
             title: self.title,
-            detail: Visible::line(&self.detail),
+            detail: Visible::prose(&self.detail),
             next: self.next,
             typed: self.typed.as_deref().map(Visible::block),
         };

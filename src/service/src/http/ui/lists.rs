@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::call::Call;
 use super::failure::Failure;
 use super::page::{Page, Part, render};
+use super::text::Visible;
 use super::visitor::Visitor;
 use crate::desk::Desk;
 
@@ -30,7 +31,7 @@ struct InboxPage {
 struct Entry {
     call: Call,
     /// Why the visitor cannot approve it.
-    objection: Option<String>,
+    objection: Option<Visible>,
 }
 
 #[derive(Template)]
@@ -66,7 +67,7 @@ pub async fn inbox(
             continue;
         }
         let may = desk.may(approval, approver).await?;
-        let objection = may.approve.err().map(|why| why.to_string());
+        let objection = may.approve.err().map(|why| Visible::prose(&why.to_string()));
         calls.push(Entry { call: Call::new(approval, &desk), objection });
     }
     let page = Page::new(Part::Inbox, &session, now);

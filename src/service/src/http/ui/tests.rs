@@ -100,7 +100,7 @@ async fn who_may_not_decide_sees_why() {
     let id = house.asked(&held()).await;
     for (subject, why) in [
         ("ana", "You asked for this call yourself."),
-        ("agent", "The call is made by an actor that is you (`agent`)."),
+        ("agent", "The call is made by an actor that is you (<code>agent</code>)."),
     ] {
         let mut browser = Browser::of(&house, subject, SCOPE).await;
         let page = browser.get(&format!("/approvals/{id}")).await;

@@ -22,6 +22,19 @@ impl Visible {
         Self::of(text, true)
     }
 
+    /// A sentence, in which names stand between backticks.
+    pub fn prose(text: &str) -> Self {
+        let mut html = String::with_capacity(text.len());
+        for (n, part) in text.split('`').enumerate() {
+            let Self(part) = Self::line(part);
+            match n % 2 {
+                0 => html.push_str(&part),
+                _ => html.extend(["<code>", &part, "</code>"]),
+            }
+        }
+        Self(html)
+    }
+
     fn of(text: &str, lines: bool) -> Self {
         let mut html = String::with_capacity(text.len());
         for c in text.chars() {
@@ -126,6 +139,12 @@ mod tests {
     fn letters_of_every_script_stay() {
         let text = "Größe 例 مرحبا שלום עם नमस्ते 🙂 a\u{301}";
         assert_eq!(Visible::line(text).to_string(), text);
+    }
+
+    #[test]
+    fn names_in_sentences_are_code() {
+        let html = Visible::prose("it takes `<x>`, not `y").to_string();
+        assert_eq!(html, "it takes <code>&lt;x&gt;</code>, not <code>y</code>");
     }
 
     #[test]
