@@ -39,7 +39,8 @@ fmt: ## format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/bench/Cargo.toml
 
-e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok ## real Envoy, real clients
+e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok $(VENV)/oidc/.ok ## real Envoy, real clients, real browsers
+	@.ci/need chromium
 	cargo build --locked -p scopewarden-cli
 	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
 
@@ -94,6 +95,12 @@ clean: ## remove what was built and installed here
 $(VENV)/.wasm-target:
 	@.ci/need cargo wasm-target
 	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/oidc/.ok: tests/e2e/oidc/package-lock.json
+	@.ci/need node
+	@mkdir -p $(@D) && cp tests/e2e/oidc/package.json $< $(@D)
+	npm ci --prefix $(@D) --no-audit --no-fund --silent
+	@touch $@
 
 $(VENV)/e2e/.ok: tests/e2e/requirements.txt
 	@.ci/venv $(@D) $<
