@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -23,7 +25,7 @@ class Demo:
     """The program on free ports, its output line by line."""
 
     def __init__(self, *options: str) -> None:
-        ports = [part for name in ["port", "admin-port", "upstream-port", "issuer-port"] for part in [f"--{name}", "0"]]
+        ports = [part for name in ["port", "admin-port", "upstream-port", "issuer-port", "approvals-port", "inbox-port"] for part in [f"--{name}", "0"]]
         command = [PROGRAM, "demo", "--envoy", envoy_binary(), "--wasm", str(WASM), *ports, *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines: list[str] = []
@@ -81,16 +83,32 @@ def demo() -> Iterator[Demo]:
     demo.stop(signal.SIGTERM)
 
 
-def test_the_five_steps_do_what_they_say(demo):
+def approve(demo: Demo) -> None:
+    """What Dave does in the inbox, with the program instead of a browser."""
+    inbox, subject, scopes = re.search(r"(http://127\.0\.0\.1:\d+)/login\?subject=(\w+)&scopes=(\S+)", demo.text).groups()
+    answer = demo.run(f"curl -s {inbox}/login/token -d subject={subject} -d scopes={scopes}")
+    token, url = json.loads(answer)["access_token"], f"--url {inbox}"
+    program = f"SCOPEWARDEN_TOKEN={token} {PROGRAM} approvals"
+    waiting = wait_for(lambda: json.loads(demo.run(f"{program} list {url} --json"))["approvals"], "the held call", 20)
+    assert [(a["call"]["operation"], a["call"]["principal"]["subject"]) for a in waiting] == [("openai.models.delete", "carol")]
+    demo.run(f"{program} approve {url} {waiting[0]['id']}")
+
+
+def test_the_six_steps_do_what_they_say(demo):
     assert list(demo.tokens) == ["ALICE", "BOB", "CAROL"]
-    answers = [demo.run(step) for step in demo.steps]
+    *steps, last = demo.steps
+    answers = [demo.run(step) for step in steps]
     assert len(answers) == 5, demo.text
-    nobody, alice_looks, alice_prompts, bob_prompts, deletes = answers
+    nobody, alice_looks, alice_prompts, bob_prompts, bob_deletes = answers
     assert nobody.startswith("HTTP/1.1 401 ") and '"code":"token_missing"' in nobody
     assert '"id":"gpt-4o"' in alice_looks
     assert alice_prompts.startswith("HTTP/1.1 403 ") and 'scope="autogen:prompt"' in alice_prompts
     assert bob_prompts.count("data: ") > 5 and bob_prompts.rstrip().endswith("data: [DONE]")
-    assert re.findall(r"^HTTP/1\.1 (\d+)", deletes, re.M) == ["403", "200"]
+    assert bob_deletes.startswith("HTTP/1.1 403 ") and "autogen:model:delete" in bob_deletes
+    with ThreadPoolExecutor() as pool:
+        carol = pool.submit(demo.run, last)
+        approve(demo)
+        assert carol.result(20).startswith("HTTP/1.1 200 ")
     assert '"id":"gpt-4o"' not in demo.run(demo.steps[1]), "the model is gone"
 
 

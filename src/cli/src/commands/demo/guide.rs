@@ -36,7 +36,7 @@ const STEPS: [(&str, &str); 6] = [
     ),
     (
         "Carol may, but not alone: her call waits for a second person, for two minutes at most. While it waits, open\n  \
-         #    {INBOX}/login?subject=dave&scope=autogen:approve\n  \
+         #    {INBOX}/login?subject=dave&scopes=autogen:approve\n  \
          #    log in as Dave, look at what exactly she is about to do, and approve: her call goes on, once.",
         "curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $CAROL\"",
     ),

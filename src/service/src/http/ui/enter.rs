@@ -31,24 +31,27 @@ struct LoginPage {
     typed: Claimed,
 }
 
-/// Where to go on.
+/// Where to go on, and what stands in the dev login's form to begin with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Return {
     #[serde(rename = "return")]
     to: String,
+    subject: String,
+    scopes: String,
 }
 
 /// `GET /login`.
 pub async fn page(
     State(inbox): State<Inbox>,
     visitor: Result<Visitor, Response>,
-    Query(Return { to }): Query<Return>,
+    Query(Return { to, subject, scopes }): Query<Return>,
 ) -> Response {
     if visitor.is_ok() {
         return Redirect::to(safe(&to)).into_response();
     }
-    login_page(&inbox, StatusCode::OK, safe(&to), None, Claimed::default())
+    let typed = Claimed { subject, scopes, ..Claimed::default() };
+    login_page(&inbox, StatusCode::OK, safe(&to), None, typed)
 }
 
 fn login_page(
@@ -126,7 +129,7 @@ pub async fn token(
 /// `GET /login/start`: to the provider.
 pub async fn start(
     State(inbox): State<Inbox>,
-    Query(Return { to }): Query<Return>,
+    Query(Return { to, .. }): Query<Return>,
 ) -> Result<Response, Failure> {
     let Way::Oidc(provider) = &inbox.login.way else {
         return Ok(Redirect::to("/login").into_response());
