@@ -335,3 +335,6 @@ fn nonce(attempt: &Secret) -> Nonce {
 fn verifier(attempt: &Secret) -> PkceCodeVerifier {
     PkceCodeVerifier::new(attempt.derive("verifier", ""))
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,6 @@ fn key(token: &Secret, usage: Usage) -> String {
         "",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,16 @@ async fn house() -> House {
     House::furnished(|settings| settings.dev_login = true).await
 }
 
+fn oidc(issuer: &str) -> Oidc {
+    Oidc {
+        issuer: issuer.into(),
+        client_id: "x".into(),
+        client_secret_file: None,
+        scopes: Vec::new(),
+        scope_claim: "scope".into(),
+    }
+}
+
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |value| value.to_str().unwrap())
 }
@@ -238,13 +248,7 @@ async fn without_the_switch_there_is_no_dev_login() {
 fn settings_that_would_let_everybody_in_are_refused() {
     use crate::login::Site;
     use crate::settings::Settings;
-    let oidc = Oidc {
-        issuer: "https://idp.example".into(),
-        client_id: "x".into(),
-        client_secret_file: None,
-        scopes: Vec::new(),
-        scope_claim: "scope".into(),
-    };
+    let oidc = oidc("https://idp.example");
     let site = |dev_login, login: Option<&Oidc>, public_url: Option<&str>| {
         let public_url = public_url.map(str::to_owned);
         let settings =
@@ -269,4 +273,37 @@ fn settings_that_would_let_everybody_in_are_refused() {
     assert!(https.is_https());
     assert_eq!(https.absolute("/x").as_deref(), Some("https://approvals.example/x"));
     assert!(!site(false, Some(&oidc), Some("http://localhost:8089")).unwrap().is_https());
+}
+
+#[tokio::test]
+async fn over_https_cookies_belong_to_this_host_alone() {
+    let house = House::furnished(|settings| {
+        settings.public_url = Some("https://approvals.example".into());
+        settings.login = Some(oidc("http://127.0.0.1:9"));
+    })
+    .await;
+    let browser = Browser::new(&house);
+    let login = browser.get("/login").await;
+    let hsts = header(&login, "strict-transport-security");
+    assert_eq!(hsts, "max-age=63072000; includeSubDomains");
+    assert!(login.text.contains("Log in with 127.0.0.1"));
+    assert_eq!(browser.get("/login/start").await.status, 502, "this provider is away");
+    let back = browser.get("/login/callback?code=x&state=y").await;
+    assert_eq!(back.status, 400);
+    let cleared = header(&back, "set-cookie");
+    assert!(cleared.starts_with("__Host-scopewarden-login=;"), "{cleared}");
+    assert!(back.text.contains("was not begun in this browser"), "{}", back.text);
+    // A cookie without the prefix is one that an unencrypted page may have set.
+    let approver = crate::fixtures::approver("bo");
+    let store = house.service.desk().store.clone();
+    let sessions = crate::login::Sessions::new(store, crate::desk::Clock::system());
+    let token = sessions.open(approver, crate::login::Usage::Cookie).await.unwrap();
+    for (name, status) in [("scopewarden", 303), ("__Host-scopewarden", 200)] {
+        let mut browser = Browser::new(&house);
+        browser.cookie = Some(format!("{name}={}", token.expose()));
+        assert_eq!(browser.get("/").await.status, status, "{name}");
+    }
+    let set = crate::login::SESSION.set("x", true).unwrap();
+    let wanted = "__Host-scopewarden=x; Path=/; Max-Age=28800; HttpOnly; SameSite=Lax; Secure";
+    assert_eq!(set, wanted);
 }
