@@ -39,7 +39,7 @@ fmt: ## format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path tests/bench/Cargo.toml
 
-e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok $(VENV)/oidc/.ok ## real Envoy, real clients, real browsers
+e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok $(VENV)/web/.ok ## real Envoy, real clients, real browsers
 	@.ci/need chromium
 	cargo build --locked -p scopewarden-cli
 	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
@@ -96,9 +96,9 @@ $(VENV)/.wasm-target:
 	@.ci/need cargo wasm-target
 	@mkdir -p $(VENV) && touch $@
 
-$(VENV)/oidc/.ok: tests/e2e/oidc/package-lock.json
+$(VENV)/web/.ok: tests/e2e/web/package-lock.json
 	@.ci/need node
-	@mkdir -p $(@D) && cp tests/e2e/oidc/package.json $< $(@D)
+	@mkdir -p $(@D) && cp tests/e2e/web/package.json $< $(@D)
 	npm ci --prefix $(@D) --no-audit --no-fund --silent
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from .config import ROOT
+from .provider import MODULES
 from .service import SCOPE, Service
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 SCREENSHOTS = ROOT / "target/screenshots"
+#: Finds what keeps people out of pages: https://github.com/dequelabs/axe-core.
+AXE = MODULES / "axe-core/axe.min.js"
 #: Where screenshots are looked at: a desktop, and the narrowest phone.
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 
@@ -84,7 +88,7 @@ class Person:
         raise AssertionError(f"the keyboard does not reach {selector}")
 
     def looks(self, name: str, directory: Path = SCREENSHOTS) -> None:
-        """Keeps what is seen at every width, by day and by night; nothing may stick out of the page."""
+        """Keeps what is seen at every width, by day and by night; nothing may stick out of the page, or keep people out of it."""
         directory.mkdir(parents=True, exist_ok=True)
         for width, (across, down) in WIDTHS.items():
             self.page.set_viewport_size({"width": across, "height": down})
@@ -92,5 +96,14 @@ class Person:
             assert wide <= across, f"{name} is {wide} px wide on a {width}"
             for scheme in ["light", "dark"]:
                 self.page.emulate_media(color_scheme=scheme)
+                self._is_accessible(f"{name} on a {width}, {scheme}")
                 self.page.screenshot(path=directory / f"{name}-{width}-{scheme}.png", full_page=True)
         self.page.emulate_media(color_scheme="light")
+
+    def _is_accessible(self, name: str) -> None:
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
+        result = self.page.evaluate("axe.run()")
+        assert len(result["passes"]) > 10, f"{name}: nothing was looked at"
+        found = [(v["id"], v["help"], [node["html"][:200] for node in v["nodes"]]) for v in result["violations"]]
+        assert found == [], f"{name}: {json.dumps(found, indent=1)}"

@@ -9,8 +9,8 @@ from pathlib import Path
 from .config import ROOT
 from .envoy import free_port
 
-MODULES = Path(os.environ.get("SCOPEWARDEN_OIDC_MODULES") or ROOT / ".venv/oidc/node_modules")
-SCRIPT = ROOT / "tests/e2e/oidc/provider.mjs"
+MODULES = Path(os.environ.get("SCOPEWARDEN_WEB_MODULES") or ROOT / ".venv/web/node_modules")
+SCRIPT = ROOT / "tests/e2e/web/provider.mjs"
 CLIENT, SECRET = "scopewarden", "a secret of the tests"
 
 

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::problem::{Problem, read};
-use super::questions::{not_allowed, nothing_here, whole};
+use super::questions::{not_allowed, whole};
 use super::ui;
 use crate::desk::Desk;
 use crate::domain::{Approval, Approver};
@@ -50,7 +50,7 @@ pub fn router(desk: Arc<Desk>, login: Arc<Login>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_DECISION))
         .layer(map_response(private))
         .merge(ui::router())
-        .fallback(nothing_here)
+        .fallback(ui::missing)
         .method_not_allowed_fallback(not_allowed);
     ui::guarded(router, &inbox).with_state(inbox)
 }

@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
@@ -38,13 +37,11 @@ pub async fn events(
                 () = over => return None,
             }
         };
-        let data = match change {
-            Ok(changed) => json!({"id": changed.id, "version": changed.version}),
-            // Too many to tell one by one.
-            Err(RecvError::Lagged(_)) => json!({}),
+        // Which approval it is would be told to people who may not look at it.
+        let event = match change {
+            Ok(_) | Err(RecvError::Lagged(_)) => Event::default().event("changed").data("{}"),
             Err(RecvError::Closed) => return None,
         };
-        let event = Event::default().event("changed").data(data.to_string());
         Some((Ok::<_, Infallible>(event), (changes, desk)))
     });
     Ok(Sse::new(changes).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())

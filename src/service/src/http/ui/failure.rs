@@ -1,11 +1,12 @@
 //! A page that says what went wrong.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::page::{Page, render};
 use super::text::Visible;
+use crate::http::questions::nothing_here;
 use crate::store::StoreError;
 
 /// Something went wrong, and what to do.
@@ -49,6 +50,14 @@ impl Failure {
     pub fn login(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
         Self { next: ("/login".to_owned(), "Log in"), ..Self::new(status, title, detail) }
     }
+}
+
+/// What is at none of the paths: a page for people, a problem document for programs.
+pub async fn missing(uri: Uri) -> Response {
+    if uri.path().starts_with("/v1/") {
+        return nothing_here().await.into_response();
+    }
+    Failure::new(StatusCode::NOT_FOUND, "Not found", "There is no such page.").into_response()
 }
 
 impl From<StoreError> for Failure {

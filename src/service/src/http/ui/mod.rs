@@ -20,6 +20,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+pub use failure::missing;
 pub use guard::guarded;
 
 use super::people::Inbox;

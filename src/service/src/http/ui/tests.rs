@@ -266,6 +266,28 @@ async fn the_history_has_pages() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_not_there_is_one_for_people() {
+    let house = house().await;
+    let browser = Browser::new(&house);
+    let page = browser.get("/nowhere").await;
+    assert_eq!(
+        (page.status, &page.headers["content-type"]),
+        (404, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    assert_eq!(browser.get("/v1/nowhere").await.problem(), "not-found");
+}
+
+#[tokio::test]
+async fn a_link_may_fill_the_dev_login_in_and_logs_nobody_in() {
+    let house = house().await;
+    let browser = Browser::new(&house);
+    let page = browser.get("/login?subject=dave&scopes=a+%22%3E").await;
+    assert!(page.text.contains("value=\"dave\""), "{}", page.text);
+    assert!(!page.text.contains("a \">"), "{}", page.text);
+    assert_eq!(page.headers.get("set-cookie"), None);
+}
+
+#[tokio::test]
 async fn changes_are_told_as_they_happen() {
     let house = house().await;
     let id = house.asked(&held()).await;
@@ -278,7 +300,7 @@ async fn changes_are_told_as_they_happen() {
     desk.decide(&id, &crate::fixtures::yes(), &crate::fixtures::approver("cy")).await.unwrap();
     let chunk = feed.chunk().await.unwrap().unwrap();
     let text = String::from_utf8(chunk.to_vec()).unwrap();
-    assert!(text.contains("event: changed") && text.contains(&id), "{text}");
+    assert!(text.contains("event: changed") && !text.contains(&id), "{text}");
     assert_eq!(Browser::new(&house).get("/events").await.status, 401);
     // A stream does not keep the service from ending.
     let ended = std::time::Instant::now();

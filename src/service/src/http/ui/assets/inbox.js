@@ -101,10 +101,11 @@
     }
   }
 
-  let timer;
+  // However much happens, the page is asked for once a second at most.
+  let timer, last = 0;
   function later(ms) {
     clearTimeout(timer);
-    timer = setTimeout(refresh, ms);
+    timer = setTimeout(() => { last = Date.now(); refresh(); }, Math.max(ms, last + 1000 - Date.now()));
   }
 
   // A page that nobody looks at holds no connection: browsers have six for each host.
