@@ -9,6 +9,7 @@ use scopewarden_core::approval::Bound;
 use serde_json::{Value, json};
 
 use crate::fixtures::{ISSUER, SCOPE, question};
+use crate::http::openapi::tests::conforms;
 use crate::serve::Service;
 use crate::settings::{Issuer, Settings};
 
@@ -110,18 +111,26 @@ impl House {
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
-        send(self.http.get(self.at_people(path)).bearer_auth(token)).await
+        let answer = send(self.http.get(self.at_people(path)).bearer_auth(token)).await;
+        conforms("get", path, &answer);
+        answer
     }
 
     pub(crate) async fn decide(&self, id: &str, body: &Value, token: &str) -> Answer {
-        let url = self.at_people(&format!("/v1/approvals/{id}/decision"));
-        send(self.http.post(url).bearer_auth(token).json(body)).await
+        let path = format!("/v1/approvals/{id}/decision");
+        let url = self.at_people(&path);
+        let answer = send(self.http.post(url).bearer_auth(token).json(body)).await;
+        conforms("post", &path, &answer);
+        answer
     }
 
     /// A filter's question.
     pub(crate) async fn ask(&self, call: &Bound, nonce: &str, wait_ms: u64) -> Answer {
         let body = Value::from(&question(call, nonce, wait_ms));
-        send(self.http.post(self.at_questions("/v1/approvals")).json(&body)).await
+        let path = "/v1/approvals";
+        let answer = send(self.http.post(self.at_questions(path)).json(&body)).await;
+        conforms("post", path, &answer);
+        answer
     }
 
     /// The id of the approval that a call now waits for.

@@ -1,5 +1,6 @@
 //! Two doors: proxies ask at one, people decide at the other. Neither serves the other's requests.
 
+pub mod openapi;
 pub mod people;
 pub mod problem;
 pub mod questions;

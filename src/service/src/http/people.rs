@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::openapi;
 use super::problem::{Problem, read};
 use super::questions::{not_allowed, whole};
 use super::ui;
@@ -56,13 +57,14 @@ pub fn router(desk: Arc<Desk>, login: Arc<Login>) -> Router {
 }
 
 /// Method, path, and what is done: what the OpenAPI document has to describe.
-fn routes() -> [(&'static str, &'static str, MethodRouter<Inbox>); 5] {
+pub(super) fn routes() -> [(&'static str, &'static str, MethodRouter<Inbox>); 6] {
     [
         ("get", "/v1/me", get(me)),
         ("get", "/v1/approvals", get(list::list)),
         ("get", "/v1/approvals/{id}", get(show)),
         ("post", "/v1/approvals/{id}/decision", post(decision::decide)),
         ("get", "/v1/events", get(feed::events)),
+        ("get", "/openapi.json", get(openapi::document)),
     ]
 }
 

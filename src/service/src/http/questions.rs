@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use scopewarden_core::approval::{Question, VERSION};
 use serde::Deserialize;
@@ -28,15 +28,23 @@ struct Abandoned {
 
 /// The routes that a proxy needs.
 pub fn router(desk: Arc<Desk>) -> Router {
-    Router::new()
-        .route("/v1/approvals", post(ask))
-        .route("/v1/approvals/abandon", post(abandon))
-        .route("/v1/keys", get(keys))
-        .route("/healthz", get(health))
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(MAX_QUESTION))
         .with_state(desk)
+}
+
+/// Method, path, and what is done: what the OpenAPI document has to describe.
+pub(super) fn routes() -> [(&'static str, &'static str, MethodRouter<Arc<Desk>>); 4] {
+    [
+        ("post", "/v1/approvals", post(ask)),
+        ("post", "/v1/approvals/abandon", post(abandon)),
+        ("get", "/v1/keys", get(keys)),
+        ("get", "/healthz", get(health)),
+    ]
 }
 
 async fn ask(

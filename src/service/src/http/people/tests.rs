@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{SCOPE, call, step};
 use crate::http::house::{Answer, GLASS, House, send};
+use crate::http::openapi::tests::{check, conforms};
 
 fn codes(may: &Value) -> Vec<&str> {
     ["approve", "deny", "break_glass"]
@@ -200,6 +201,7 @@ async fn changes_are_told_as_they_happen() {
     }
     let event = |version, status| {
         let data = json!({"id": id, "version": version, "status": status});
+        check(&json!({"$ref": "#/components/schemas/Changed"}), &data);
         format!("event: changed\ndata: {data}\n\n")
     };
     assert_eq!(told, event(1, "pending") + &event(2, "approved"));
@@ -222,6 +224,9 @@ async fn bad_requests_are_problems() {
     let long = format!(r#"{{"decision":"deny","reason":"{}"}}"#, "é".repeat(501));
     let huge = format!(r#"{{"decision":"deny","reason":"{}"}}"#, "a".repeat(20_000));
     let check = |answer: Answer, status: u16, code: &str, says: &str| {
+        if !matches!(status, 404 | 405) {
+            conforms("post", "/v1/approvals/{id}/decision", &answer);
+        }
         assert_eq!((answer.status, &*answer.problem()), (status, code), "{answer:?}");
         assert!(answer.text.contains(says), "{answer:?}");
     };

@@ -38,7 +38,11 @@ pub(super) async fn whole(
         None => Vec::new(),
         Some(_) => desk.store.set(&one.set_key()).await.map_err(internal)?,
     };
-    let members = members.iter().map(|member| approval(member, now)).collect::<Vec<_>>();
+    let members: Vec<Value> = members
+        .iter()
+        .filter(|member| member.may_see(approver, desk.rules()).is_ok())
+        .map(|member| approval(member, now))
+        .collect();
     let events = desk.store.events(&one.id).await.map_err(internal)?;
     let may = desk.may(one, approver).await.map_err(internal)?;
     let mut document = approval(one, now);
