@@ -17,6 +17,7 @@ pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod verdict;
+pub mod webhook;
 
 #[cfg(test)]
 mod databases;

@@ -17,7 +17,10 @@ use crate::login::Login;
 use crate::settings::Settings;
 use crate::store;
 use crate::verdict::Signer;
+use crate::webhook::Sender;
 
+/// Where the pages have an approval: its id follows.
+const PAGES: &str = "/approvals/";
 /// How long requests under way may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long an identity provider may take to answer.
@@ -41,12 +44,18 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Database(#[from] store::OpenError),
+    /// The database, after it was opened.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
     /// The signing key.
     #[error(transparent)]
     Key(#[from] crate::verdict::KeyError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// A webhook, by its place in the settings.
+    #[error("`webhooks[{0}]`: {1}")]
+    Webhook(usize, String),
     /// Something in the settings.
     #[error("`{0}`: {1}")]
     Settings(&'static str, String),
@@ -73,11 +82,19 @@ impl Service {
         let store = store::open(&settings.database).await?;
         let login = Login::new(settings, http, store.clone(), clock.clone());
         let login = Arc::new(login.map_err(|(setting, why)| wrong(setting, why))?);
+        let mut senders = Vec::with_capacity(settings.webhooks.len());
+        for (n, webhook) in settings.webhooks.iter().enumerate() {
+            senders.push(Sender::new(webhook).map_err(|why| StartError::Webhook(n, why))?);
+        }
+        let store = store.telling(senders.iter().map(Sender::outlet).collect());
+        store.forget_deliveries().await?;
         let mut desk = Desk::new(store, signer, clock);
         desk.people = People::new(settings.same_person.iter().cloned());
         desk.break_glass.clone_from(&settings.break_glass_scope);
         desk.open_per_caller = settings.open_per_caller;
         let desk = Arc::new(desk);
+
+        let inbox = login.site.absolute(PAGES);
 
         let listen = &settings.listen;
         let tls = |name, tls: &Option<_>| {
@@ -119,6 +136,11 @@ impl Service {
             door(listen.questions, questions_tls, questions::router(Arc::clone(&desk))).await?;
         let people =
             door(listen.people, people_tls, people::router(Arc::clone(&desk), login)).await?;
+        let scheme = if listen.people_tls.is_some() { "https" } else { "http" };
+        let inbox = inbox.unwrap_or_else(|| format!("{scheme}://{people}{PAGES}"));
+        for sender in senders {
+            tokio::spawn(sender.run(Arc::clone(&desk), inbox.clone()));
+        }
         tokio::spawn(Arc::clone(&desk).sweep());
         tokio::spawn(Arc::clone(&desk).follow());
         Ok(Self { desk, questions, people, stop, tasks })

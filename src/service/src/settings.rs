@@ -1,11 +1,12 @@
 //! What the service is told, in `serve.yaml` or on the command line.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::domain::Person;
+use crate::domain::{Person, Topic};
 
 /// Everything there is to set. Each member has a default; with none, the service runs on loopback with a SQLite file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -102,8 +103,15 @@ pub struct Oidc {
 pub struct Webhook {
     /// Where to.
     pub url: String,
-    /// A file with the secret that each message is signed with.
+    /// A file with the secret that each message is signed with: `whsec_` and 24 to 64 bytes in Base64.
     pub secret_file: PathBuf,
+    /// What it is told; everything by default. A broken glass it is always told.
+    #[serde(default = "everything")]
+    pub events: BTreeSet<Topic>,
+}
+
+fn everything() -> BTreeSet<Topic> {
+    Topic::ALL.into()
 }
 
 fn scope() -> String {

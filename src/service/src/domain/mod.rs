@@ -8,7 +8,7 @@ mod set;
 
 pub use approval::{Approval, Decision, Refusal, Rules, State, Status, Unusable, Vote};
 pub use approver::Approver;
-pub use event::Event;
+pub use event::{Event, Topic};
 pub use people::{People, Person};
 pub use set::{Turn, complete};
 

@@ -1,6 +1,7 @@
 //! Opening a database.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
@@ -50,7 +51,7 @@ pub async fn open(url: &str) -> Result<Store, OpenError> {
     let writers = pool(url, 1, sqlite).await?;
     sqlx::migrate!("./migrations").run(&writers).await?;
     let readers = pool(url, READERS, sqlite).await?;
-    Ok(Store { readers, writer: Writer::start(writers.clone()), writers })
+    Ok(Store { readers, writer: Writer::start(writers.clone()), writers, outlets: Arc::default() })
 }
 
 async fn pool(url: &str, size: u32, sqlite: bool) -> Result<AnyPool, sqlx::Error> {

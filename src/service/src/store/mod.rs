@@ -9,15 +9,19 @@
 //! and decides anew: no lock is held while anybody thinks. What was acknowledged has been synced to disk.
 
 mod connect;
+mod deliveries;
 mod read;
 mod row;
 mod sessions;
 mod write;
 
 pub use connect::{OpenError, open};
+pub use deliveries::{Delivery, Outlet};
 pub use read::MAX_LIST;
 pub use sessions::Kept;
 pub use write::Change;
+
+use std::sync::Arc;
 
 use sqlx::AnyPool;
 
@@ -30,6 +34,8 @@ pub struct Store {
     /// The connection that the writer uses, for single statements in between.
     writers: AnyPool,
     writer: Writer,
+    /// Who is told what is written.
+    outlets: Arc<[Outlet]>,
 }
 
 /// The database did not do its work. What it says is for the log, not for callers.

@@ -1,9 +1,12 @@
 //! Changes, one transaction for many.
 
+use std::sync::Arc;
+
 use scopewarden_core::time::UnixMillis;
 use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::deliveries::{self, Outlet};
 use super::row::{self, signed};
 use super::{Store, StoreError};
 use crate::domain::{Approval, Event};
@@ -30,6 +33,8 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 
 struct Job {
     changes: Vec<Change>,
+    /// Who is told.
+    outlets: Arc<[Outlet]>,
     done: oneshot::Sender<Result<bool, StoreError>>,
 }
 
@@ -42,7 +47,8 @@ impl Store {
     /// [`StoreError`]: nothing may be believed stored.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<bool, StoreError> {
         let (done, answer) = oneshot::channel();
-        self.writer.0.send(Job { changes, done }).await.map_err(|_| StoreError::Closed)?;
+        let job = Job { changes, outlets: Arc::clone(&self.outlets), done };
+        self.writer.0.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -98,6 +104,7 @@ async fn together(pool: &AnyPool, jobs: &[Job]) -> Result<Vec<bool>, StoreError>
             if !first {
                 break;
             }
+            deliveries::note(&mut part, change, &job.outlets).await?;
         }
         if first {
             part.commit().await?

@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 
 pub use failure::missing;
 pub use guard::guarded;
+pub use text::is_hidden;
 
 use super::people::Inbox;
 

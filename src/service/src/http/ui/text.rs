@@ -75,7 +75,7 @@ impl Display for Visible {
 impl HtmlSafe for Visible {}
 
 /// Whether `c` cannot be seen, cannot be told from a space, or changes how its neighbours are drawn.
-const fn is_hidden(c: char) -> bool {
+pub const fn is_hidden(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
         // Spaces that are none, and joiners.
