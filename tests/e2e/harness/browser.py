@@ -20,6 +20,9 @@ AXE = MODULES / "axe-core/axe.min.js"
 #: Where screenshots are looked at: a desktop, and the narrowest phone.
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 
+# A busy machine takes its time.
+expect.set_options(timeout=15_000)
+
 
 class Chromium:
     def __init__(self) -> None:
@@ -50,6 +53,7 @@ class Person:
 
     def __init__(self, context: BrowserContext, service: Service) -> None:
         self.context, self.inbox = context, f"http://127.0.0.1:{service.people}"
+        context.set_default_timeout(15_000)
         self.page: Page = context.new_page()
         #: What scripts threw, and what the content security policy stopped.
         self.complaints: list[str] = []
