@@ -1,9 +1,13 @@
 //! What the service is told, in `serve.yaml` or on the command line.
 
+mod read;
+mod sense;
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use read::read;
 use serde::Deserialize;
 
 use crate::domain::{Person, Topic};
@@ -110,6 +114,12 @@ pub struct Webhook {
     pub events: BTreeSet<Topic>,
 }
 
+/// The operating system's reason, lower case and without a number.
+pub(crate) fn os_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
 fn everything() -> BTreeSet<Topic> {
     Topic::ALL.into()
 }
@@ -146,3 +156,6 @@ impl Default for Listen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use scopewarden_core::diag::{Diagnostics, Path};
 use scopewarden_service::serve::Service;
-use scopewarden_service::settings::Settings;
+use scopewarden_service::settings::{self, Settings};
 use serde_json::Value;
-use serde_path_to_error::Segment;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -67,8 +65,11 @@ async fn serve(settings: &Settings, io: &mut Io<'_>) -> Result<Exit, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let service = Service::start(settings).await.map_err(|e| Failure::new(e.to_string()))?;
-    writeln!(io.out, "questions  http://{}/v1/approvals", service.questions)?;
-    writeln!(io.out, "people     http://{}", service.people)?;
+    let scheme = |tls: &Option<_>| if tls.is_some() { "https" } else { "http" };
+    let (questions, people) = (service.questions, service.people);
+    let listen = &settings.listen;
+    writeln!(io.out, "questions  {}://{questions}/v1/approvals", scheme(&listen.questions_tls))?;
+    writeln!(io.out, "people     {}://{people}", scheme(&listen.people_tls))?;
     writeln!(io.out, "keys       {}", service.desk().signer.jwks())?;
     io.out.flush()?;
     tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
@@ -98,18 +99,9 @@ fn read(file: &str, io: &mut Io<'_>) -> Result<Settings, Failure> {
     let source = Source::open(file)?;
     let findings = match source.node() {
         None => source.problems.clone(),
-        Some(node) => match serde_path_to_error::deserialize(Value::from(&node)) {
+        Some(node) => match settings::read(&Value::from(&node)) {
             Ok(settings) => return Ok(settings),
-            Err(error) => {
-                let path = error.path().iter().fold(Path::root(), |path, segment| match segment {
-                    Segment::Seq { index } => path.index(*index),
-                    Segment::Map { key } | Segment::Enum { variant: key } => path.key(key),
-                    Segment::Unknown => path,
-                });
-                let mut diagnostics = Diagnostics::default();
-                diagnostics.error("settings", &path, error.inner().to_string());
-                source.locate(diagnostics.into_vec())
-            }
+            Err(diagnostics) => source.locate(diagnostics),
         },
     };
     report::write(io.err, Format::Human, &[(&source, findings)])?;

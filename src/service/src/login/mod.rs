@@ -25,7 +25,7 @@ pub use dev::Claimed;
 pub use oidc::{Begun, CallbackError, Provider, Returned};
 pub use secret::Secret;
 pub use session::{IDLE_MS, OpenSessionError, Session, Sessions, Usage};
-pub use site::Site;
+pub use site::{Site, secure};
 
 use crate::desk::Clock;
 use crate::domain::Approver;

@@ -110,7 +110,7 @@ fn origin(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// What is wrong.
-pub(super) fn secure(url: &Url) -> Result<(), String> {
+pub fn secure(url: &Url) -> Result<(), String> {
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(()),
         ("http", Some(host)) if is_loopback(host) => Ok(()),

@@ -26,6 +26,9 @@ pub enum OpenError {
     /// Neither SQLite nor PostgreSQL.
     #[error("`{0}` is not a database; write `sqlite:FILE` or `postgres://USER@HOST/NAME`")]
     Url(String),
+    /// The file cannot be opened or made.
+    #[error("cannot open the database `{0}`: {reason}", reason = crate::settings::os_reason(.1))]
+    File(String, std::io::Error),
     /// It cannot be reached, or not be used.
     #[error("cannot open the database: {0}")]
     Connect(#[from] sqlx::Error),
@@ -71,12 +74,12 @@ async fn pool(url: &str, size: u32, sqlite: bool) -> Result<AnyPool, sqlx::Error
 }
 
 /// A database holds what agents were going to do: for its owner's eyes.
-fn create_private(file: &Path) -> Result<(), sqlx::Error> {
+fn create_private(file: &Path) -> Result<(), OpenError> {
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop).map_err(sqlx::Error::Io)
+    options.open(file).map(drop).map_err(|e| OpenError::File(file.display().to_string(), e))
 }
 
 fn without_password(url: &str) -> String {

@@ -15,12 +15,10 @@ pub struct Secret(Vec<u8>);
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
-    #[error("cannot read `{0}`: {1}")]
+    #[error("cannot read `{0}`: {reason}", reason = crate::settings::os_reason(.1))]
     File(String, std::io::Error),
     /// It has something else.
-    #[error(
-        "`{0}` has no webhook secret: `whsec_` and 24 to 64 bytes in Base64, such as `echo whsec_$(openssl rand -base64 32)` makes"
-    )]
+    #[error("`{0}` has no webhook secret, which is `whsec_` and 24 to 64 bytes in Base64")]
     Form(String),
 }
 

@@ -1,0 +1,158 @@
+use serde_json::{Value, json};
+
+use super::read::{SETTINGS, Shape, read};
+use super::*;
+
+/// Everything that is found, a line each.
+fn found(document: &Value) -> Vec<String> {
+    read(document).map_or_else(
+        |all| {
+            assert!(all.iter().all(|d| d.help.is_some()), "{all:#?}");
+            all.iter().map(|d| format!("{} {}: {}", d.code, d.path, d.message)).collect()
+        },
+        |_| Vec::new(),
+    )
+}
+
+#[test]
+fn nothing_is_needed() {
+    assert_eq!(read(&json!({})).unwrap(), Settings::default());
+    assert_eq!(read(&Value::Null).unwrap(), Settings::default());
+}
+
+#[test]
+fn the_shape_is_that_of_the_types() {
+    fn walk(shape: &Shape, wrap: &dyn Fn(Value) -> Value) {
+        match shape {
+            Shape::Leaf => {}
+            Shape::List(shape) => walk(shape, &|value| wrap(json!([value]))),
+            Shape::Members(known) => {
+                let document = wrap(json!({"\u{1}": 0}));
+                let error = serde_json::from_value::<Settings>(document).unwrap_err().to_string();
+                let names: Vec<_> = known.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let listed = match &*names {
+                    [one, two] => format!("expected {one} or {two}"),
+                    names => format!("expected one of {}", names.join(", ")),
+                };
+                assert!(error.contains(&listed), "{error}\n{listed}");
+                for (name, shape) in *known {
+                    walk(shape, &|value| wrap(json!({*name: value})));
+                }
+            }
+        }
+    }
+    walk(&SETTINGS, &|value| value);
+}
+
+#[test]
+fn all_mistakes_are_found_at_once() {
+    let document = json!({
+        "databse": "x",
+        "colour": "red",
+        "listen": {"questions": "8088", "persons": "x"},
+        "issuers": [{"issuer": "https://a/", "audiences": "x", "jwks_url": "https://a/k"}, {"issuer": 1}],
+        "open_per_caller": -1,
+        "webhooks": [{"url": "https://a/"}, {"url": "https://a/", "secret_file": "s", "events": ["aproved"]}],
+        "same_person": [[{"issuer": "a"}]],
+        "dev_login": "yes",
+    });
+    let mut all = found(&document);
+    all.sort();
+    assert_eq!(
+        all,
+        [
+            "missing-key same_person[0][0]: missing field `subject`",
+            "missing-key webhooks[0]: missing field `secret_file`",
+            "unknown-key colour: unknown key `colour`",
+            "unknown-key databse: unknown key `databse`",
+            "unknown-key listen.persons: unknown key `persons`",
+            "wrong-value dev_login: invalid type: string \"yes\", expected a boolean",
+            "wrong-value issuers[0].audiences: invalid type: string \"x\", expected a list",
+            "wrong-value listen.questions: invalid socket address syntax",
+            "wrong-value open_per_caller: invalid value: integer `-1`, expected a whole number",
+        ]
+    );
+    let Err(all) = read(&json!({"databse": 1})) else { panic!() };
+    assert_eq!(all[0].help.as_deref(), Some("did you mean `database`?"));
+    assert_eq!(found(&json!([])), ["wrong-value policy: settings are names and values"]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let person = |subject: &str| json!({"issuer": "https://a/", "subject": subject});
+    let issuer = json!({"issuer": "https://a/", "audiences": [], "jwks_url": "http://idp/keys"});
+    let hook = |url: &str| json!({"url": url, "secret_file": "/nowhere/secret"});
+    for (document, expected) in [
+        (
+            json!({"database": "mysql://h/d"}),
+            vec!["wrong-value database: neither SQLite nor PostgreSQL"],
+        ),
+        (
+            json!({"public_url": "http://approvals.example.com"}),
+            vec![
+                "not-https public_url: everybody on the way could read and change what goes there",
+            ],
+        ),
+        (json!({"public_url": "http://127.0.0.1:8089"}), vec![]),
+        (json!({"public_url": "approvals"}), vec!["bad-url public_url: not a URL"]),
+        (json!({"break_glass_scope": "a b"}), vec!["wrong-value break_glass_scope: not one scope"]),
+        (
+            json!({"open_per_caller": 0}),
+            vec!["wrong-value open_per_caller: nobody could ask for anything"],
+        ),
+        (
+            json!({"listen": {"questions": "127.0.0.1:1", "people": "127.0.0.1:1"}}),
+            vec!["duplicate listen.people: proxies and people at one address"],
+        ),
+        (
+            json!({"listen": {"people_tls": {"certificate": "/nowhere/c", "key": "/nowhere/k"}}}),
+            vec![
+                "bad-file listen.people_tls.certificate: cannot read `/nowhere/c`: no such file or directory",
+                "bad-file listen.people_tls.key: cannot read `/nowhere/k`: no such file or directory",
+            ],
+        ),
+        (
+            json!({"issuers": [issuer, issuer]}),
+            vec![
+                "not-https issuers[0].jwks_url: everybody on the way could read and change what goes there",
+                "empty issuers[0].audiences: tokens for anybody would be believed",
+                "not-https issuers[1].jwks_url: everybody on the way could read and change what goes there",
+                "empty issuers[1].audiences: tokens for anybody would be believed",
+                "duplicate issuers[1].issuer: `https://a/` is `issuers[0]` already",
+            ],
+        ),
+        (
+            json!({"login": {"issuer": "https://idp/", "client_id": "c"}, "dev_login": true}),
+            vec![
+                "missing-key login: `login` needs `public_url`",
+                "conflict dev_login: everybody could log in beside `login`",
+            ],
+        ),
+        (
+            json!({"listen": {"people": "0.0.0.0:8089"}, "dev_login": true}),
+            vec![
+                "conflict dev_login: everybody who reaches the service could log in under any name",
+            ],
+        ),
+        (
+            json!({"same_person": [[person("a")], [person("b"), person("b"), person("a")]]}),
+            vec![
+                "empty same_person[0]: one identity alone says nothing",
+                "duplicate same_person[1][1]: `b` is `same_person[1][0]` already",
+                "duplicate same_person[1][2]: `a` is `same_person[0][0]` already",
+            ],
+        ),
+        (
+            json!({"webhooks": [hook("http://hooks/secret"), hook("http://hooks/secret")]}),
+            vec![
+                "not-https webhooks[0].url: everybody on the way could read and change what goes there",
+                "bad-file webhooks[0].secret_file: cannot read `/nowhere/secret`: no such file or directory",
+                "not-https webhooks[1].url: everybody on the way could read and change what goes there",
+                "duplicate webhooks[1].url: the same as `webhooks[0].url`",
+                "bad-file webhooks[1].secret_file: cannot read `/nowhere/secret`: no such file or directory",
+            ],
+        ),
+    ] {
+        assert_eq!(found(&document), expected, "{document}");
+    }
+}
