@@ -83,9 +83,10 @@ mutants: ## changes the code that decides in every small way: a test has to noti
 bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table, and target/bench/summary.json
 	@.ci/need h2load
 	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --release -p bench-core -p bench-servers
+	cargo build --locked --release -p scopewarden-cli
 	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --profile wasm --target wasm32-wasip1 -p bench-empty
 	$(VENV)/e2e/bin/python tests/bench/run.py --wasm $(WASM) --empty-wasm $(TARGET_DIR)/wasm32-wasip1/wasm/bench_empty.wasm \
-	  --binaries $(TARGET_DIR)/release --out target/bench $(BENCH)
+	  --binaries $(TARGET_DIR)/release --scopewarden $(TARGET_DIR)/release/scopewarden --out target/bench $(BENCH)
 
 clean: ## remove what was built and installed here
 	rm -rf dist $(VENV)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -52,6 +54,7 @@ def main() -> None:
         figures += configured(bench, arguments.starts)
         for server in (authz, upstream):
             server.stop()
+    figures += approvals(arguments.scopewarden, arguments.rounds)
     figures.append(Figure("wasm.kib", [arguments.wasm.stat().st_size / 1024], "KiB", 900))
     report.write(figures, arguments.out / "summary.json")
 
@@ -61,10 +64,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--wasm", type=Path, required=True, help="the filter")
     parser.add_argument("--empty-wasm", type=Path, required=True, help="a filter that does nothing")
     parser.add_argument("--binaries", type=Path, required=True, help="where bench-core, bench-allow-all and bench-upstream are")
+    parser.add_argument("--scopewarden", type=Path, required=True, help="the command")
     parser.add_argument("--out", type=Path, required=True, help="where summary.json goes")
     parser.add_argument("--rounds", type=int, default=31, help="rounds in which every side takes its turn")
     parser.add_argument("--starts", type=int, default=7, help="times that Envoy is started")
     return parser.parse_args()
+
+
+def approvals(scopewarden: Path, rounds: int) -> list[Figure]:
+    """A process of its own: it uses the servers of the end-to-end tests, which have modules of the same names."""
+    here = Path(__file__).resolve().parent
+    environment = {**os.environ, "SCOPEWARDEN": str(scopewarden), "PYTHONPATH": str(here.parent / "e2e")}
+    arguments = [sys.executable, "-P", here / "approvals.py", str(min(rounds, 7))]
+    out = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment).stdout
+    return [Figure(**figure) for figure in json.loads(out)]
 
 
 def requests(bench: Bench, rounds: int) -> list[Figure]:

@@ -22,8 +22,8 @@ from fakes.issuer import Key
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
-#: Verdicts a second. Ten thousand at one moment keep a worker busy for longer than its connections to the upstream wait.
-RATE = 1000
+#: Verdicts a second. Ten thousand at one moment keep a worker busy for longer than its connections to the upstream may take.
+RATE = 500
 #: HPACK: `:status: 200` and `content-type: application/jwt`, both by their index in the static table.
 OK_JWT = b"\x88" + b"\x0f\x10" + bytes([len("application/jwt")]) + b"application/jwt"
 
