@@ -16,8 +16,6 @@ PEOPLE = 8
 
 
 class RealService:
-    http2 = False
-
     def __init__(self, directory: Path, issuer: Issuer, database: str = "sqlite") -> None:
         self._databases = Databases(directory)
         self._service = Service(directory, issuer, self._databases.fresh(database))

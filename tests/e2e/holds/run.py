@@ -26,7 +26,6 @@ from load.run import upstream
 from .callers import Callers, delete
 
 POLICY = Path(__file__).resolve().parents[1] / "policies/approvals.yaml"
-HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: As policies have it unless they say otherwise.
 PER_CALLER = 20
 WARM_UP = 200
@@ -35,7 +34,6 @@ WARM_UP = 200
 class Deciders(Protocol):
     """Who is asked, and how all that is asked is approved."""
 
-    http2: bool
     port: int
     keys: dict
 
@@ -97,12 +95,6 @@ def run(service: Callable[[Path, Issuer], Deciders], holds: int, seconds: float)
 
         def adjust(config: dict) -> None:
             http_manager(config)["access_log"] = []
-            if deciders.http2:
-                (cluster,) = (c for c in config["static_resources"]["clusters"] if c["name"] == "approvals")
-                cluster["typed_extension_protocol_options"] = {HTTP_OPTIONS: {
-                    "@type": f"type.googleapis.com/{HTTP_OPTIONS}",
-                    "explicit_http_config": {"http2_protocol_options": {}},
-                }}
 
         envoy = Envoy(Setup(policy, port, issuer.port, approvals=deciders.port, adjust=adjust), directory, concurrency=1)
         stack.callback(envoy.stop)

@@ -101,8 +101,6 @@ async def serve() -> None:
 class Verdicts:
     """The service in a process of its own, so that it does not wait for the callers."""
 
-    http2 = True
-
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "holds.verdicts"], cwd=Path(__file__).resolve().parents[1],

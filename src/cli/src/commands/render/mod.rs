@@ -185,6 +185,7 @@ impl<'a> Cluster<'a> {
         ];
         if let Some(held) = self.held {
             members.push(("circuit_breakers", breakers(held)));
+            members.push(("typed_extension_protocol_options", http2()));
         }
         if self.tls {
             members.push(("transport_socket", self.transport_socket()));
@@ -209,6 +210,17 @@ impl<'a> Cluster<'a> {
         ]);
         object([("name", text("envoy.transport_sockets.tls")), ("typed_config", context)])
     }
+}
+
+/// A connection carries many questions that wait; HTTP/1.1 takes a connection for each. The service refuses more than 200 on one.
+fn http2() -> Node {
+    let name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let streams = object([("max_concurrent_streams", Node::Number(100.0))]);
+    let options = object([
+        ("@type", Node::String(format!("type.googleapis.com/{name}"))),
+        ("explicit_http_config", object([("http2_protocol_options", streams)])),
+    ]);
+    object([(name, options)])
 }
 
 /// Room for so many requests that wait, on one worker, and a quarter more.
