@@ -7,12 +7,10 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Protocol
 
 import yaml
 
@@ -20,28 +18,16 @@ from fakes.issuer import Issuer
 from harness import raw
 from harness.config import Setup, http_manager
 from harness.envoy import Envoy, wait_for
-from harness.service import SCOPE
+from harness.service import SCOPE, Service
 from load.run import upstream
 
+from . import people
 from .callers import Callers, delete
 
 POLICY = Path(__file__).resolve().parents[1] / "policies/approvals.yaml"
 #: As policies have it unless they say otherwise.
 PER_CALLER = 20
 WARM_UP = 200
-
-
-class Deciders(Protocol):
-    """Who is asked, and how all that is asked is approved."""
-
-    port: int
-    keys: dict
-
-    def count(self) -> int: ...
-
-    def approve(self) -> dict[str, float]: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass
@@ -55,7 +41,7 @@ class Report:
     #: Seconds that requests took which need no approval, among everything that was held.
     others: list[float] = field(default_factory=list)
     statuses: Counter = field(default_factory=Counter)
-    #: Seconds from a verdict to its caller's answer, which the upstream gave.
+    #: Seconds from an acknowledged decision to its caller's answer, which the upstream gave.
     releases: list[float] = field(default_factory=list)
 
     @property
@@ -71,7 +57,7 @@ class Report:
         if self.kib_per_hold > most_kib:
             found.append(f"{self.kib_per_hold:.1f} KiB for each, more than {most_kib}")
         if max(self.releases) > most_seconds:
-            found.append(f"one went on {max(self.releases):.1f} s after its verdict, more than {most_seconds}")
+            found.append(f"one went on {max(self.releases):.1f} s after its decision, more than {most_seconds}")
         return found
 
 
@@ -81,44 +67,43 @@ def raise_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def run(service: Callable[[Path, Issuer], Deciders], holds: int, seconds: float) -> Report:
+def run(holds: int, seconds: float) -> Report:
     raise_limit()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         issuer, port = stack.enter_context(closing(Issuer())), stack.enter_context(upstream())
-        deciders = stack.enter_context(closing(service(directory, issuer)))
+        service = Service(directory, issuer, f"sqlite:{directory / 'approvals.db'}")
+        stack.enter_context(closing(service))
         policy = yaml.safe_load(POLICY.read_text())
-        policy["approvals"] = {
-            "cluster": "approvals", "url": "http://approvals.test/v1/approvals", "verdict_keys": {"inline": deciders.keys},
-            "require": [{"operation": "openai.models.delete", "scope": SCOPE, "hold": f"{int(seconds) + 300}s"}],
-        }
+        held = {"operation": "openai.models.delete", "scope": SCOPE, "hold": f"{int(seconds) + 300}s"}
+        policy["approvals"] = service.policy(held)
 
         def adjust(config: dict) -> None:
             http_manager(config)["access_log"] = []
 
-        envoy = Envoy(Setup(policy, port, issuer.port, approvals=deciders.port, adjust=adjust), directory, concurrency=1)
+        envoy = Envoy(Setup(policy, port, issuer.port, approvals=service.questions, adjust=adjust), directory, concurrency=1)
         stack.callback(envoy.stop)
         read = issuer.token("autogen:model:read")
         wait_for(lambda: raw.request(envoy.port, "GET", "/v1/models", read).status == 200, "the keys")
         callers = -(-holds // PER_CALLER)
         tokens = [issuer.token("autogen:model:delete", sub=f"caller-{n}", key="ed", lifetime=7200) for n in range(callers)]
         requests = [delete(f"/v1/models/held-{n}", tokens[n % callers]) for n in range(holds)]
-        asyncio.run(_hold(envoy, deciders, requests[:WARM_UP], 0, read, Report(WARM_UP)))
+        asyncio.run(_hold(envoy, service, requests[:WARM_UP], 0, read, Report(WARM_UP)))
         time.sleep(1)
         report = Report(holds, idle_kib=rss_kib(envoy))
-        asyncio.run(_hold(envoy, deciders, requests, seconds, read, report))
+        asyncio.run(_hold(envoy, service, requests, seconds, read, report))
         assert envoy.alive()
         assert envoy.stat("wasm.scopewarden.vm_reload_success") == 0, "the filter crashed and was reloaded"
         return report
 
 
-async def _hold(envoy: Envoy, deciders: Deciders, requests: list[bytes], seconds: float, read: str, report: Report) -> None:
+async def _hold(envoy: Envoy, service: Service, requests: list[bytes], seconds: float, read: str, report: Report) -> None:
     made = envoy.stat("cluster.upstream.upstream_rq_total")
     callers = Callers(envoy.port)
     await callers.open(requests)
     await callers.send(at_once=50)
     async with asyncio.timeout(120):
-        while deciders.count() < len(requests):
+        while people.waiting(service) < len(requests):
             await asyncio.sleep(0.1)
     report.held_kib = rss_kib(envoy)
     end = time.monotonic() + seconds
@@ -130,7 +115,7 @@ async def _hold(envoy: Envoy, deciders: Deciders, requests: list[bytes], seconds
         report.others.append(time.monotonic() - begun)
     report.held_kib = max(report.held_kib, rss_kib(envoy))
     report.escaped = envoy.stat("cluster.upstream.upstream_rq_total") - made - len(report.others)
-    decided = await asyncio.to_thread(deciders.approve)
+    decided = await asyncio.to_thread(people.approve_all, service)
     await callers.answered(len(requests), 60)
     report.statuses = callers.statuses()
     report.releases = [call.at - decided[call.target] for call in callers.calls]
@@ -142,10 +127,11 @@ def rss_kib(envoy: Envoy) -> int:
 
 
 def show(report: Report) -> None:
+    print(f"{report.holds:,} requests held on one worker")
     print(f"  memory: {report.idle_kib / 1024:.1f} MiB idle, {report.held_kib / 1024:.1f} MiB held, {report.kib_per_hold:.1f} KiB for each")
     print(f"  went on without a verdict: {report.escaped}")
     if report.others:
         print(f"  other requests meanwhile: {median(report.others) * 1000:.1f} ms (median), {max(report.others) * 1000:.1f} ms (most)")
     p99 = sorted(report.releases)[len(report.releases) * 99 // 100]
-    print(f"  from a verdict to its answer: {median(report.releases) * 1000:.0f} ms (median), {p99 * 1000:.0f} ms (p99), {max(report.releases) * 1000:.0f} ms (most)")
+    print(f"  from a decision to its caller's answer: {median(report.releases) * 1000:.0f} ms (median), {p99 * 1000:.0f} ms (p99), {max(report.releases) * 1000:.0f} ms (most)")
     print(f"  answers: {dict(report.statuses)}", flush=True)
