@@ -41,6 +41,8 @@ def test_one_decision_releases_both_in_order(held, service, issuer, upstream, na
         assert (alone.status, "1 of the set's 2 steps" in alone.json()["detail"]) == (409, True)
     first = create(held, issuer, f"{name};step=1;of=2")
     early = step(service, name, 1)
+    unseen = service.decide(late["id"], seen=[])
+    assert (unseen.status, unseen.json()["type"]) == (409, "urn:scopewarden:problem:set-unseen")
     with upstream.expect(2) as seen:
         assert service.decide(late["id"]).status == 200
         assert (first.answer().status, second.answer().status) == (200, 200)

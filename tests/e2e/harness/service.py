@@ -97,6 +97,9 @@ class Service:
 
     def decide(self, id: str, decision: str = "approve", token: str | None = None, **more) -> raw.Response:
         body = {"decision": decision, **more}
+        if decision != "deny" and "seen" not in more:
+            shown = self.api("GET", f"/v1/approvals/{quote(id)}", self.token())
+            body["seen"] = [member["id"] for member in shown.json()["members"]] if shown.status == 200 else []
         return self.api("POST", f"/v1/approvals/{quote(id)}/decision", token or self.token(), body)
 
     def pending(self, **call) -> list[dict]:

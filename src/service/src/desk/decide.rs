@@ -46,11 +46,11 @@ impl Desk {
         decision: &Decision,
         approver: &Approver,
     ) -> Result<Approval, DecideError> {
-        self.decide_seen(id, decision, approver, None).await
+        self.decide_seen(id, decision, approver, &BTreeSet::new()).await
     }
 
-    /// The same, by somebody who was shown the approvals `seen`: a call that its caller has added to the set since then is
-    /// not let through with them.
+    /// The same, by somebody who was shown the approvals `seen`, too: a call that its caller has added to the set since then
+    /// is not let through with them.
     ///
     /// # Errors
     /// [`DecideError`].
@@ -59,20 +59,19 @@ impl Desk {
         id: &str,
         decision: &Decision,
         approver: &Approver,
-        seen: Option<&BTreeSet<String>>,
+        seen: &BTreeSet<String>,
     ) -> Result<Approval, DecideError> {
         loop {
             let now = self.now();
             let approval = self.store.get(id).await?;
             let approval = approval.ok_or_else(|| DecideError::Unknown(id.to_owned()))?;
             let members = self.decided_with(&approval).await?;
-            if let Some(seen) = seen
-                && !matches!(decision, Decision::Deny { .. })
-                && members.iter().any(|m| !seen.contains(&m.id))
-            {
-                return Err(Refusal::SetChanged.into());
-            }
             let changes = self.changes(&members, id, decision, approver, now)?;
+            if !matches!(decision, Decision::Deny { .. })
+                && members.iter().any(|m| m.id != id && !seen.contains(&m.id))
+            {
+                return Err(Refusal::SetUnseen.into());
+            }
             let decided = changes.iter().map(|c| &c.approval).find(|a| a.id == id).cloned();
             if self.commit(changes).await?
                 && let Some(decided) = decided

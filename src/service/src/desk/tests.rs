@@ -10,7 +10,7 @@ use scopewarden_core::time::UnixMillis;
 
 use super::*;
 use crate::databases::databases;
-use crate::domain::{Decision, Refusal, Status};
+use crate::domain::{Approval, Decision, Refusal, Status};
 use crate::fixtures::*;
 
 /// A desk whose time stands still until it is moved.
@@ -66,6 +66,11 @@ impl Stage {
 
     async fn approve(&self, id: &str) {
         self.desk.decide(id, &yes(), &approver("bo")).await.unwrap();
+    }
+
+    async fn approve_set(&self, id: &str, seen: &[&str]) -> Result<Approval, DecideError> {
+        let seen = seen.iter().map(|id| (*id).to_owned()).collect();
+        self.desk.decide_seen(id, &yes(), &approver("bo"), &seen).await
     }
 }
 
@@ -241,7 +246,9 @@ async fn a_set_is_decided_at_once_and_done_in_order() {
         assert!(matches!(early, DecideError::Refused(Refusal::SetIncomplete(1, 2))), "{early}");
         let before = stage.ask(&question(&create, "1", 0)).await;
         assert!(matches!(before, Verdict::Pending { .. }));
-        stage.approve(&id).await;
+        let unseen = stage.approve_set(&id, &[]).await.unwrap_err();
+        assert!(matches!(unseen, DecideError::Refused(Refusal::SetUnseen)), "{unseen}");
+        stage.approve_set(&id, &[&stage.id_of(&create).await]).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!second.is_finished(), "the first step was not done yet");
         assert!(matches!(stage.ask(&question(&create, "3", 0)).await, Verdict::Approved(_)));

@@ -156,9 +156,9 @@ pub enum Refusal {
     /// Steps of its set have not been asked for.
     #[error("{0} of the set's {1} steps have been asked for; it is decided as a whole")]
     SetIncomplete(usize, usize),
-    /// A call has joined its set that the approver was not shown.
-    #[error("a call has been added to its set since you looked; look again")]
-    SetChanged,
+    /// A call of its set was not shown to the approver.
+    #[error("a call of its set is not among those that you looked at; look again")]
+    SetUnseen,
 }
 
 /// Why an approval cannot be used for a question.
@@ -193,7 +193,7 @@ impl Refusal {
             Self::ReasonMissing => "reason-missing",
             Self::ReasonTooLong => "reason-too-long",
             Self::SetIncomplete(..) => "set-incomplete",
-            Self::SetChanged => "set-changed",
+            Self::SetUnseen => "set-unseen",
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::io::Io;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Approve {
-    /// The approval
-    #[arg(value_name = "ID")]
-    id: String,
+    /// The approval; of a set, every call that you have looked at
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
     /// Why
     #[arg(long, value_name = "TEXT", required_if_eq("break_glass", "true"))]
     reason: Option<String>,
@@ -37,7 +37,9 @@ pub(super) async fn approve(
     io: &mut Io<'_>,
 ) -> Result<Exit, Failure> {
     let kind = if args.break_glass { "break_glass" } else { "approve" };
-    decide(&args.id, &json!({"decision": kind, "reason": args.reason}), client, json, io).await
+    let Some((id, seen)) = args.ids.split_first() else { return Ok(Exit::Usage) };
+    let decision = json!({"decision": kind, "reason": args.reason, "seen": seen});
+    decide(id, &decision, client, json, io).await
 }
 
 pub(super) async fn deny(

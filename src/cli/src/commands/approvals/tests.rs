@@ -219,6 +219,14 @@ async fn steps_of_a_set_are_shown_together() {
     );
     assert!(shown.contains(&format!("  1             {first}  pending  ")), "{shown}");
     assert!(shown.contains("DELETE /v1/keys/2\n"), "{shown}");
+    let half = house.run("carol", &["approve", &first]).await;
+    assert!(
+        half.err.contains("refused: a call of its set is not among those that you looked at"),
+        "{}",
+        half.err
+    );
+    let both = house.run("carol", &["approve", &first, &second]).await.out;
+    assert!(both.contains("approved"), "{both}");
     house.service.stop().await;
 }
 

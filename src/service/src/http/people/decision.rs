@@ -1,5 +1,6 @@
 //! `POST /v1/approvals/{id}/decision`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -22,6 +23,9 @@ struct Wanted {
     decision: Kind,
     #[serde(default)]
     reason: Option<String>,
+    /// The other calls of its set that the person has looked at.
+    #[serde(default)]
+    seen: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +45,7 @@ pub(super) async fn decide(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Wanted { decision, reason } = json_body(&headers, body)?;
+    let Wanted { decision, reason, seen } = json_body(&headers, body)?;
     let said = reason.clone().unwrap_or_default();
     let decision = match decision {
         Kind::Approve => Decision::Approve { reason },
@@ -49,17 +53,18 @@ pub(super) async fn decide(
         Kind::BreakGlass => Decision::BreakGlass { reason: said },
     };
     find(&desk, &id, &approver).await?;
-    let decided = desk.decide(&id, &decision, &approver).await.map_err(|error| match error {
-        DecideError::Unknown(id) => unknown(&id),
-        DecideError::Refused(refusal) => refused(&refusal),
-        DecideError::Store(error) => Problem::internal(&error),
-    })?;
+    let decided =
+        desk.decide_seen(&id, &decision, &approver, &seen).await.map_err(|error| match error {
+            DecideError::Unknown(id) => unknown(&id),
+            DecideError::Refused(refusal) => refused(&refusal),
+            DecideError::Store(error) => Problem::internal(&error),
+        })?;
     view::whole(&desk, &decided, &approver).await.map(Json)
 }
 
 fn refused(refusal: &Refusal) -> Problem {
     let (status, pointer) = match refusal {
-        Refusal::NotPending(_) | Refusal::SetIncomplete(..) | Refusal::SetChanged => {
+        Refusal::NotPending(_) | Refusal::SetIncomplete(..) | Refusal::SetUnseen => {
             (StatusCode::CONFLICT, None)
         }
         Refusal::ReasonMissing | Refusal::ReasonTooLong => {

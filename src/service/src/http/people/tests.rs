@@ -176,7 +176,11 @@ async fn a_set_is_shown_whole() {
     let members: Vec<_> = whole["members"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
     assert_eq!(members, [&first, &second]);
     assert_eq!(codes(&whole["may"]), ["allowed", "allowed", "scope"]);
-    house.decide(&first, &json!({"decision": "approve"}), &bob).await;
+    let part = json!({"decision": "approve", "seen": [first]});
+    let refused = house.decide(&first, &part, &bob).await;
+    assert_eq!((refused.status, &*refused.problem()), (409, "set-unseen"));
+    let seen = json!({"decision": "approve", "seen": [first, second]});
+    assert_eq!(house.decide(&first, &seen, &bob).await.status, 200);
     let other = house.get(&format!("/v1/approvals/{second}"), &bob).await.json();
     assert_eq!(other["status"], "approved");
     house.service.stop().await;

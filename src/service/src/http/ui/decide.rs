@@ -73,7 +73,7 @@ pub async fn decide(
     };
     let seen: BTreeSet<String> = seen.split_ascii_whitespace().map(str::to_owned).collect();
     let approver = &session.approver;
-    let refusal = match desk.decide_seen(&id, &decision, approver, Some(&seen)).await {
+    let refusal = match desk.decide_seen(&id, &decision, approver, &seen).await {
         Ok(_) => return Ok(Redirect::to(&path).into_response()),
         Err(DecideError::Store(error)) => return Err(error.into()),
         Err(DecideError::Unknown(_)) => {
@@ -93,7 +93,7 @@ pub async fn decide(
     }
     let status = match refusal {
         Refusal::ReasonMissing | Refusal::ReasonTooLong => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::NotPending(_) | Refusal::SetIncomplete(..) | Refusal::SetChanged => {
+        Refusal::NotPending(_) | Refusal::SetIncomplete(..) | Refusal::SetUnseen => {
             StatusCode::CONFLICT
         }
         _ => StatusCode::FORBIDDEN,

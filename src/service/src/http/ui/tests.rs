@@ -161,7 +161,7 @@ async fn a_set_is_decided_as_it_was_shown() {
     let form = [("decision", "approve"), ("csrf", &*csrf), ("seen", &*seen)];
     let refused = bo.post(&format!("/approvals/{first}"), &form, &[]).await;
     assert_eq!(refused.status, 409);
-    assert!(refused.text.contains("A call has been added to its set since you looked"));
+    assert!(refused.text.contains("A call of its set is not among those that you looked at"));
     assert!(refused.text.contains("/v1/keys/all"), "it is shown now");
     for id in [&first, &second, &slipped] {
         assert_eq!(status(&house, id).await, "pending");
