@@ -78,6 +78,18 @@ def has_keys(envoy: Envoy, issuer: Issuer) -> bool:
     return all(raw.request(envoy.port, "GET", "/v1/models", token).status == 200 for _ in range(8))
 
 
+@contextmanager
+def running(issuer: Issuer, setup: Setup, directory: Path, **options) -> Iterator[Envoy]:
+    """An Envoy that knows the issuer's keys. It is alive at the end."""
+    envoy = Envoy(setup, directory, **options)
+    try:
+        wait_for(lambda: has_keys(envoy, issuer), "the issuer's keys")
+        yield envoy
+        assert envoy.alive(), envoy.log()[-4000:]
+    finally:
+        envoy.stop()
+
+
 @pytest.fixture(scope="session")
 def envoy(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_echo) -> Iterator[Envoy]:
     """The shipped configuration with the main policy."""
@@ -87,13 +99,8 @@ def envoy(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_
         "/api/ws/": (websocket_echo.port, False),
     }
     setup = Setup(load_policy(), upstream.port, issuer.port, routes)
-    it = Envoy(setup, tmp_path_factory.mktemp("envoy"))
-    try:
-        wait_for(lambda: has_keys(it, issuer), "the issuer's keys")
+    with running(issuer, setup, tmp_path_factory.mktemp("envoy")) as it:
         yield it
-        assert it.alive(), it.log()[-4000:]
-    finally:
-        it.stop()
 
 
 @pytest.fixture(scope="session")
@@ -141,13 +148,8 @@ def held(tmp_path_factory, issuer, upstream, tool_server, grpc_echo, websocket_e
         "/api/ws/": (websocket_echo.port, False),
     }
     setup = Setup(held_policy(service), upstream.port, issuer.port, routes, approvals=service.questions)
-    envoy = Envoy(setup, tmp_path_factory.mktemp("held"))
-    try:
-        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+    with running(issuer, setup, tmp_path_factory.mktemp("held")) as envoy:
         yield envoy
-        assert envoy.alive(), envoy.log()[-4000:]
-    finally:
-        envoy.stop()
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import openai
 import pytest
 from openai import OpenAI
 
-from conftest import closing, has_keys, load_policy
+from conftest import closing, has_keys, load_policy, running
 from fakes.approvals import RESET, Approvals, response
 from fakes.issuer import Key
 from harness import raw
 from harness.config import Setup, cluster, shipped, wasm_filter, write_ecds
-from harness.envoy import Envoy, free_port, wait_for
+from harness.envoy import free_port, wait_for
 
 HOLD, TIMEOUT = 1.0, 1.0
 SCOPE = "autogen:model:delete"
@@ -53,13 +53,8 @@ def guarded(tmp_path_factory, issuer, upstream, tool_server, approvals):
     """An Envoy that asks the fake approval service."""
     routes = {"/mcp": (tool_server.port, False)}
     setup = Setup(policy(approvals), upstream.port, issuer.port, routes, adjust=with_cluster(approvals.port))
-    envoy = Envoy(setup, tmp_path_factory.mktemp("approvals"))
-    try:
-        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+    with running(issuer, setup, tmp_path_factory.mktemp("approvals")) as envoy:
         yield envoy
-        assert envoy.alive(), envoy.log()[-4000:]
-    finally:
-        envoy.stop()
 
 
 def delete(envoy, issuer, model: str = "m", **more) -> raw.Response:

@@ -11,11 +11,11 @@ import pytest
 from openai import OpenAI
 from playwright.sync_api import expect
 
-from conftest import closing, has_keys, held_policy
+from conftest import closing, held_policy, running
 from harness.browser import Chromium, Person
 from harness.calls import Call
 from harness.config import Setup
-from harness.envoy import Envoy, free_port, wait_for
+from harness.envoy import Envoy, free_port
 from harness.provider import Provider
 from harness.service import SCOPE, Service
 
@@ -42,13 +42,8 @@ def inbox(tmp_path_factory, issuer, database) -> Iterator[Service]:
 def front(tmp_path_factory, issuer, upstream, inbox) -> Iterator[Envoy]:
     """An Envoy that asks it."""
     setup = Setup(held_policy(inbox), upstream.port, issuer.port, approvals=inbox.questions)
-    envoy = Envoy(setup, tmp_path_factory.mktemp("front"))
-    try:
-        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+    with running(issuer, setup, tmp_path_factory.mktemp("front")) as envoy:
         yield envoy
-        assert envoy.alive(), envoy.log()[-4000:]
-    finally:
-        envoy.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import closing, has_keys, held_policy, start_service
+from conftest import closing, held_policy, running, start_service
 from harness.config import Setup
-from harness.envoy import Envoy, wait_for
 from test_service import (
     test_a_call_waits_until_it_is_approved_and_is_made_once,
     test_a_denied_client_is_told_why,
@@ -50,10 +49,5 @@ def service(tmp_path_factory, issuer, databases):
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory, issuer, upstream, service):
-    envoy = Envoy(Setup(held_policy(service), upstream.port, issuer.port, approvals=service.questions), tmp_path_factory.mktemp("held"))
-    try:
-        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+    with running(issuer, Setup(held_policy(service), upstream.port, issuer.port, approvals=service.questions), tmp_path_factory.mktemp("held")) as envoy:
         yield envoy
-        assert envoy.alive(), envoy.log()[-4000:]
-    finally:
-        envoy.stop()

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from conftest import closing, has_keys, held_policy
+from conftest import closing, held_policy, running
 from harness import raw
 from harness.calls import Call
 from harness.config import Setup
@@ -31,13 +31,8 @@ def held(tmp_path_factory, issuer, upstream, service):
     """Four workers, whose VMs know nothing of each other."""
     policy = held_policy(service, holds={"per_caller": 1000, "total": 10000})
     setup = Setup(policy, upstream.port, issuer.port, approvals=service.questions)
-    envoy = Envoy(setup, tmp_path_factory.mktemp("races"), concurrency=4)
-    try:
-        wait_for(lambda: has_keys(envoy, issuer), "the keys")
+    with running(issuer, setup, tmp_path_factory.mktemp("races"), concurrency=4) as envoy:
         yield envoy
-        assert envoy.alive(), envoy.log()[-4000:]
-    finally:
-        envoy.stop()
 
 
 @pytest.mark.parametrize("number", range(3))
