@@ -71,11 +71,20 @@ async fn abandon(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let gone: Abandoned = read(&whole(body)?)?;
-    if gone.version != VERSION {
-        return Err(Problem {
-            pointer: Some("/version".into()),
-            ..Problem::invalid("`version` is not 1")
-        });
+    let hex = gone.fingerprint.strip_prefix("sha256:").unwrap_or_default();
+    for (member, right, what) in [
+        ("version", gone.version == VERSION, "is not 1"),
+        ("nonce", (16..=128).contains(&gone.nonce.len()), "is not of 16 to 128 characters"),
+        (
+            "fingerprint",
+            hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()),
+            "is not `sha256:` and 64 hex digits",
+        ),
+    ] {
+        if !right {
+            let pointer = Some(format!("/{member}"));
+            return Err(Problem { pointer, ..Problem::invalid(format!("`{member}` {what}")) });
+        }
     }
     desk.abandon(&gone.nonce, &gone.fingerprint).await.map_err(|e| Problem::internal(&e))?;
     Ok(StatusCode::NO_CONTENT)

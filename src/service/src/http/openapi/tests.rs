@@ -165,7 +165,7 @@ async fn the_proxies_door_is_as_described() {
         .await;
     check(&schema("VerdictClaims"), &claims(&house.ask(&call, "third", 0).await.text));
 
-    let gone = json!({"version": 1, "nonce": "nonce-0123456789", "fingerprint": "sha256:00"});
+    let gone = json!({"version": 1, "nonce": "nonce-0123456789", "fingerprint": call.fingerprint().as_str()});
     let post = async |path: &str, body: Value| {
         let answer = send(house.http.post(house.at_questions(path)).json(&body)).await;
         conforms("post", path, &answer);
