@@ -144,7 +144,7 @@ def test_a_decision_with_anything_wrong_is_refused(api):
     right = validator(service, "Decision")
     id = ask(service, call("/v1/models/decided", set=None))
     before = database()
-    for variant in variants({"decision": "deny", "reason": "no"}):
+    for variant in variants({"decision": "deny", "reason": "no", "seen": ["apr_1"]}):
         if not right.is_valid(variant):
             problem(sent(service.people, "POST", f"/v1/approvals/{id}/decision", service.token(), variant), 400, of=variant)
     assert database() == before
