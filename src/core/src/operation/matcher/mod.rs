@@ -70,11 +70,6 @@ struct End {
 pub struct Params<'m, 'p>(Vec<(&'m str, &'p str)>);
 
 impl<'m, 'p> Params<'m, 'p> {
-    /// The value of `name`.
-    pub fn get(&self, name: &str) -> Option<&'p str> {
-        self.0.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
-    }
-
     /// All parameters, in the order of the path.
     pub fn pairs(&self) -> &[(&'m str, &'p str)] {
         &self.0
