@@ -101,6 +101,16 @@ fn p9_a_slash_at_the_end_that_leads_strict_servers_elsewhere_finds_nothing() {
 }
 
 #[test]
+fn p9_no_slash_at_the_end_that_leads_strict_servers_elsewhere_finds_nothing() {
+    // `/{page}` is the one that ends without a slash.
+    let m = matcher(&[(Method::Get, "/runs/"), (Method::Get, "/{page}"), (Method::Get, "/a/b")]);
+    assert_eq!(find(&m, Method::Get, "/runs"), None);
+    finds(&m, "/runs/", "/runs/", &[]);
+    finds(&m, "/jobs", "/{page}", &[("page", "jobs")]);
+    finds(&m, "/a/b", "/a/b", &[]);
+}
+
+#[test]
 fn a_tail_keeps_its_slash() {
     let m = matcher(&[(Method::Get, "/hub/{model...}")]);
     finds(&m, "/hub/org/m%C3%BC/", "/hub/{model...}", &[("model", "org/m\u{fc}/")]);
