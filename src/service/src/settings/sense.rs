@@ -142,7 +142,7 @@ fn webhooks(settings: &Settings, found: &mut Diagnostics) {
         if let Err(error) = Secret::open(&webhook.secret_file) {
             found
                 .error("bad-file", &path.key("secret_file"), error.to_string())
-                .help("make one with `echo whsec_$(openssl rand -base64 32)`, and give the receiver the same");
+                .help("make one with `echo whsec_$(head -c 32 /dev/urandom | base64)`, and give the receiver the same");
         }
     }
 }

@@ -14,7 +14,6 @@ use super::{Nothing, Query, Who};
 use crate::bell::Changed;
 use crate::desk::Desk;
 use crate::domain::Approver;
-use crate::http::problem::Problem;
 
 /// How often a silent connection is kept from looking dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -54,7 +53,7 @@ async fn tell(desk: &Desk, approver: &Approver, changed: Option<Changed>) -> Opt
     let approval = match desk.store.get(&id).await {
         Ok(found) => found?,
         Err(error) => {
-            Problem::internal(&error);
+            tracing::error!(%error, "somebody who watches has to look again");
             return Some(missed());
         }
     };
