@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 import jwt
 
 from .issuer import Key
+from .listening import Listener
 
 VERDICT_TYPE = "scopewarden-verdict+jwt"
 
@@ -28,20 +28,15 @@ def response(status: str, body: bytes, content_type: str = "application/jwt", le
     return head.encode() + body
 
 
-class Approvals:
-    """Listens on a free loopback port. `reply` makes the bytes that answer a question; it may take its time."""
+class Approvals(Listener):
+    """`reply` makes the bytes that answer a question; it may take its time."""
 
     def __init__(self) -> None:
         self.key = Key("approvals-1", "EdDSA")
         self.questions: list[dict] = []
         self.abandoned: list[dict] = []
         self.reply: Callable[[dict], Reply] = lambda question: self.verdict(question, "approved")
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
+        super().__init__()
 
     @contextmanager
     def answering(self, reply: Callable[[dict], Reply]) -> Iterator[list[dict]]:
@@ -74,14 +69,6 @@ class Approvals:
 
     def verdict(self, question: dict, status: str, **changes) -> bytes:
         return response("200 OK", self.sign(self.claims(question, status, **changes)))
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as incoming:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from .listening import HttpListener
 
 ISSUER = "https://idp.test/"
 AUDIENCE = "agents"
@@ -38,15 +38,7 @@ class Key:
         return {**public, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
 
-class _Server(ThreadingHTTPServer):
-    """A proxy that gave up waiting is what the slow mode is for."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), BrokenPipeError):
-            super().handle_error(request, client_address)
-
-
-class Issuer:
+class Issuer(HttpListener):
     """Serves `GET /jwks.json`. `mode` is one of ok, fail, slow, html, truncated."""
 
     def __init__(self, port: int = 0) -> None:
@@ -55,14 +47,7 @@ class Issuer:
             self.add(kid, algorithm)
         self.mode = "ok"
         self.fetches: list[float] = []
-        self._server = _Server(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_handler(self), port)
 
     def add(self, kid: str, algorithm: str = "RS256") -> Key:
         self.keys[kid] = Key(kid, algorithm)

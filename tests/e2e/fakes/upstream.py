@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
+from .listening import Listener
+
 
 @dataclass
 class Seen:
@@ -39,20 +41,13 @@ class Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Upstream:
-    """Listens on a free loopback port from the moment it is made."""
-
+class Upstream(Listener):
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._socket.getsockname()[1]
         self.requests: list[Seen] = []
         self.bytes_in = 0
         #: When set, a stream waits for it after its first chunk.
         self.gate: threading.Event | None = None
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
+        super().__init__()
 
     @contextmanager
     def untouched(self, settle: float = 0.1) -> Iterator[None]:
@@ -75,14 +70,6 @@ class Upstream:
         assert len(got) == count, f"expected {count} requests upstream, got {[(s.method, s.target) for s in got]}"
 
     # -- the server ---------------------------------------------------------------------------------------------
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         reader = _Reader(connection, self)

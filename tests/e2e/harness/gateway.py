@@ -12,11 +12,12 @@ import http.client
 import json
 import select
 import socket
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import h11
+
+from fakes.listening import Listener
 
 from .config import Setup, http_manager
 from .envoy import RECORD, Envoy, free_port, wait_for
@@ -36,26 +37,13 @@ class Arrival:
     trailers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
-class Recorder:
+class Recorder(Listener):
     """Answers every request with 200, and remembers it. `bytes_in` counts what no complete request came of, too."""
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._socket.getsockname()[1]
         self.arrivals: list[Arrival] = []
         self.bytes_in = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, connection: socket.socket) -> None:
         peer, arrival = h11.Connection(h11.SERVER), None
