@@ -153,7 +153,8 @@ def releases(envoy: Envoy, service: Service, issuer: Issuer, upstream: Timed, tu
         call = Call(lambda path=path: raw.request(envoy.port, "DELETE", path, caller, timeout=30))
         id = service.asked(path=path)["id"]
         clicked = time.monotonic()
-        service.decide(id, token=person)
+        if (answer := service.decide(id, token=person)).status != 200:
+            raise SystemExit(f"{path} was not approved: {answer}")
         if call.answer().status != 200:
             raise SystemExit(f"{path} was not released")
         millis.append((upstream.arrived[path] - clicked) * 1000)
