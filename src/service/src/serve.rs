@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::desk::{Clock, Desk};
@@ -34,7 +33,6 @@ pub struct Service {
     pub questions: SocketAddr,
     /// Where people decide.
     pub people: SocketAddr,
-    stop: watch::Sender<bool>,
     tasks: JoinSet<std::io::Result<()>>,
 }
 
@@ -108,7 +106,6 @@ impl Service {
             let address = listen.questions;
             tracing::warn!(%address, "whoever reaches this address can ask, and use approvals up: set `listen.questions_tls.client_ca`, or let only proxies reach it");
         }
-        let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut door = async |address,
                               tls: Option<_>,
@@ -117,8 +114,8 @@ impl Service {
             let failed = |e| StartError::Listen(address, e);
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
-            let mut stopped = stopped.clone();
-            let until = async move { stopped.wait_for(|stop| *stop).await.map_or((), drop) };
+            let closing = Arc::clone(&desk);
+            let until = async move { closing.closed().await };
             match tls {
                 None => tasks.spawn(
                     axum::serve(listener, router).with_graceful_shutdown(until).into_future(),
@@ -143,7 +140,7 @@ impl Service {
         }
         tokio::spawn(Arc::clone(&desk).sweep());
         tokio::spawn(Arc::clone(&desk).follow());
-        Ok(Self { desk, questions, people, stop, tasks })
+        Ok(Self { desk, questions, people, tasks })
     }
 
     /// The desk, for programs that have the service inside.
@@ -154,7 +151,6 @@ impl Service {
     /// Ends: who waits is answered `pending`, and requests under way have five seconds.
     pub async fn stop(mut self) {
         self.desk.close();
-        self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("requests under way were cut off");
