@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use scopewarden_core::approval::{Party, Question, VERSION};
 use scopewarden_core::limits;
-use scopewarden_core::time::UnixMillis;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -270,12 +269,4 @@ fn spent(approval: &Approval) -> Verdict {
         ),
         break_glass: false,
     }
-}
-
-/// How far back other programs' changes are looked for.
-pub(super) const LOOK_BACK_MS: u64 = 5_000;
-
-/// The same instant, so much earlier.
-pub(super) const fn earlier(at: UnixMillis, ms: u64) -> UnixMillis {
-    UnixMillis(at.0.saturating_sub(ms))
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopewarden_core::time::UnixMillis;
+use tokio::sync::broadcast::error::TryRecvError;
+
 use super::Desk;
-use super::ask::{LOOK_BACK_MS, earlier};
 use crate::bell::Changed;
 use crate::store::{Change, StoreError};
 
@@ -13,6 +15,8 @@ use crate::store::{Change, StoreError};
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often the changes of other programs are looked for.
 const FOLLOW: Duration = Duration::from_millis(200);
+/// How far back they are looked for, in milliseconds.
+const LOOK_BACK_MS: u64 = 5_000;
 
 impl Desk {
     /// Writes the end of approvals down whose time is over. Runs until the program ends.
@@ -43,9 +47,19 @@ impl Desk {
     /// Rings for what other programs on the same database have changed. Runs until the program ends.
     pub async fn follow(self: Arc<Self>) {
         let mut seen: BTreeMap<(String, u64), u64> = BTreeMap::new();
+        let mut rung = self.bell.watch();
         loop {
             tokio::time::sleep(FOLLOW).await;
             let since = earlier(self.now(), LOOK_BACK_MS);
+            // This program's own changes have been rung for.
+            loop {
+                match rung.try_recv() {
+                    Ok(Changed { id, version }) => drop(seen.insert((id, version), self.now().0)),
+                    // What was missed is rung for once more, which does no harm.
+                    Err(TryRecvError::Lagged(_)) => {}
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
             match self.store.changed_since(since).await {
                 Ok(changes) => {
                     for (id, fingerprint, version) in changes {
@@ -61,4 +75,9 @@ impl Desk {
             }
         }
     }
+}
+
+/// The same instant, so much earlier.
+const fn earlier(at: UnixMillis, ms: u64) -> UnixMillis {
+    UnixMillis(at.0.saturating_sub(ms))
 }
