@@ -11,12 +11,21 @@ use crate::domain::{Approval, Event, Person};
 pub const MAX_LIST: u32 = 500;
 
 impl Store {
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM approvals LIMIT 1").fetch_optional(&self.readers).await?;
+        Ok(())
+    }
+
     /// The approval with this id.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, id: &str) -> Result<Option<Approval>, StoreError> {
-        one(&self.readers, select_approvals!("WHERE id = $1"), &[id]).await
+        one(&self.readers, select_approvals!("WHERE id = $1"), id).await
     }
 
     /// The open approval of a call.
@@ -25,7 +34,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn open_for(&self, fingerprint: &str) -> Result<Option<Approval>, StoreError> {
         let query = select_approvals!("WHERE fingerprint = $1 AND is_open = 1");
-        one(&self.readers, query, &[fingerprint]).await
+        one(&self.readers, query, fingerprint).await
     }
 
     /// The last approval of a call that is over.
@@ -35,7 +44,7 @@ impl Store {
     pub async fn last_for(&self, fingerprint: &str) -> Result<Option<Approval>, StoreError> {
         let query =
             select_approvals!("WHERE fingerprint = $1 ORDER BY asked DESC, id DESC LIMIT 1");
-        one(&self.readers, query, &[fingerprint]).await
+        one(&self.readers, query, fingerprint).await
     }
 
     /// All steps of a set that were asked for, in order.
@@ -135,12 +144,9 @@ impl Store {
 async fn one(
     pool: &AnyPool,
     query: &'static str,
-    values: &[&str],
+    value: &str,
 ) -> Result<Option<Approval>, StoreError> {
-    let mut query = sqlx::query(query);
-    for value in values {
-        query = query.bind((*value).to_owned());
-    }
+    let query = sqlx::query(query).bind(value.to_owned());
     query.fetch_optional(pool).await?.as_ref().map(row::approval).transpose()
 }
 

@@ -81,10 +81,8 @@ async fn work(pool: AnyPool, mut queue: mpsc::Receiver<Job>) {
                 }
             }
             Err(error) => {
-                for job in jobs.drain(..) {
-                    let _ = job
-                        .done
-                        .send(Err(StoreError::Database(sqlx::Error::Protocol(error.to_string()))));
+                if let Some(job) = jobs.pop() {
+                    let _ = job.done.send(Err(error));
                 }
             }
         }
