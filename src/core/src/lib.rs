@@ -27,5 +27,6 @@ pub mod node;
 pub mod operation;
 pub mod policy;
 pub mod reason;
+pub mod redact;
 pub mod refusal;
 pub mod time;

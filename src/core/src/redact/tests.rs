@@ -1,0 +1,202 @@
+//! The stream equals the whole, and what is found.
+#![expect(clippy::arithmetic_side_effects, reason = "on constants and generated text")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn all() -> Detectors {
+    let known = secrets();
+    let names = known.iter().map(|k| k.name).chain(PERSONAL);
+    Detectors::new(names, Vec::new())
+}
+
+/// The text with every masked part replaced by the detector's name in angle brackets.
+fn masked<'t>(detectors: &Detectors, pieces: impl IntoIterator<Item = &'t [u8]>) -> String {
+    let mut scanner = Scanner::default();
+    let (mut text, mut out) = (Vec::new(), Vec::new());
+    let mut from = 0;
+    let mut put = |text: &[u8], parts: &mut Vec<Part>| {
+        for part in parts.drain(..) {
+            let end = usize::try_from(part.end).unwrap();
+            match part.masked {
+                None => out.extend_from_slice(&text[from..end]),
+                Some(_) if part.continues => {}
+                Some(detector) => {
+                    out.push(b'<');
+                    out.extend_from_slice(detectors.name_of(detector).as_bytes());
+                    out.push(b'>');
+                }
+            }
+            from = end;
+        }
+    };
+    let mut parts = Vec::new();
+    for piece in pieces {
+        text.extend_from_slice(piece);
+        scanner.feed(detectors, piece, &mut parts);
+        put(&text, &mut parts);
+    }
+    scanner.finish(detectors, &mut parts);
+    put(&text, &mut parts);
+    assert_eq!(from, text.len());
+    String::from_utf8(out).unwrap()
+}
+
+fn whole(detectors: &Detectors, text: &str) -> String {
+    masked(detectors, [text.as_bytes()])
+}
+
+#[test]
+fn personal_data() {
+    let detectors = all();
+    for (text, expected) in [
+        ("mail bob@example.com.", "mail <email>."),
+        ("a.b+c@mail.example.co.uk, or x@y", "<email>, or x@y"),
+        ("@handle and user@localhost", "@handle and user@localhost"),
+        ("card 4111 1111 1111 1111 exp", "card <card> exp"),
+        ("4111-1111-1111-1111", "<card>"),
+        ("4111111111111112", "4111111111111112"),
+        ("id 41111111111111119999", "id 41111111111111119999"),
+        ("x4111111111111111", "x4111111111111111"),
+        ("ssn 078-05-1120.", "ssn <ssn>."),
+        ("000-05-1120 078-05-11201", "000-05-1120 078-05-11201"),
+        ("call +1 (555) 234-5678 now", "call <phone> now"),
+        ("call (212) 555-0123 or 212-555-0123", "call <phone> or <phone>"),
+        ("call +49 30 901820", "call <phone>"),
+        ("at 203.0.113.7:80, not 127.0.0.1 or 1.2.3.4.5", "at <ip>:80, not 127.0.0.1 or 1.2.3.4.5"),
+        ("DE89 3704 0044 0532 0130 00", "<iban>"),
+        ("IBAN:GB29NWBK60161331926819, ok", "IBAN:<iban>, ok"),
+        ("DE89370400440532013001", "DE89370400440532013001"),
+        ("2026-11-24 10:15:00 took 1795507200123 ms", "2026-11-24 10:15:00 took 1795507200123 ms"),
+        ("123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
+    ] {
+        assert_eq!(whole(&detectors, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn secrets_in_text() {
+    let detectors = all();
+    for (text, expected) in [
+        ("key AKIAIOSFODNN7EXAMPLE!", "key AKIA<aws>!"),
+        ("sk-proj-Ab3dEf6hIj9kLm2nOp5qRs8t and", "sk-<openai> and"),
+        ("sk-learn-is-a-library-for-python", "sk-learn-is-a-library-for-python"),
+        ("task-Ab3dEf6hIj9kLm2nOp5qRs8t", "task-Ab3dEf6hIj9kLm2nOp5qRs8t"),
+        ("postgres://app:s3cr3t@db.internal/x", "postgres://app:<connection_string>/x"),
+        ("http://example.com:8080/path", "http://example.com:8080/path"),
+        ("password = \"q8Zx0Lm2Vt7RwY5sKd\"", "password = \"<assignment>\""),
+        ("PASSWORD: aaaaaaaaaaaaaaaa", "PASSWORD: aaaaaaaaaaaaaaaa"),
+        ("Authorization: Bearer q8Zx0Lm2Vt7RwY5sKd", "Authorization: Bearer <authorization>"),
+        (
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+            "eyJ<jwt>",
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----<private_key>-----END PRIVATE KEY-----\n",
+        ),
+    ] {
+        assert_eq!(whole(&detectors, text), expected, "{text}");
+    }
+}
+
+/// A secret of each shape, by its own description.
+fn sample(shape: &Shape, seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut text = shape.literals[random(shape.literals.len())].clone();
+    for run in &shape.runs {
+        let alphabet: Vec<u8> = (0x20..0x7f).filter(|b| run.set.has(*b)).collect();
+        let most = usize::from(run.max).min(usize::from(run.min) + 24).max(usize::from(run.min));
+        let count = usize::from(run.min) + random(most - usize::from(run.min) + 1);
+        text.extend((0..count).map(|_| alphabet[random(alphabet.len())]));
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn every_kind_is_found_wherever_the_text_is_cut() {
+    let detectors = all();
+    for known in secrets() {
+        for shape in &known.shapes {
+            for seed in 1..6 {
+                let secret = sample(shape, seed);
+                let text =
+                    format!("before {secret} after, and 4111 1111 1111 1111 or ana@example.com");
+                let expected = whole(&detectors, &text);
+                assert!(expected.contains('<'), "{}: {text} gives {expected}", known.name);
+                for cut in 0..=text.len() {
+                    let (a, b) = text.as_bytes().split_at(cut);
+                    assert_eq!(
+                        masked(&detectors, [a, b]),
+                        expected,
+                        "{}: cut at {cut} of {text}",
+                        known.name
+                    );
+                }
+                let bytes = text.as_bytes().chunks(1);
+                assert_eq!(
+                    masked(&detectors, bytes),
+                    expected,
+                    "{}: byte by byte {text}",
+                    known.name
+                );
+            }
+        }
+    }
+}
+
+/// Text in which everything may begin, and little is whole.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => "[a-zA-Z0-9 ]{0,12}",
+        1 => "[0-9]{1,5}[ .-]",
+        1 => prop::sample::select(vec![
+            "AKIA", "sk-", "eyJ", "ghp_", "://", ":", "@", ".", "-", "password=", "token: \"", "-----", "PRIVATE KEY-----", "+1 ", "(",
+            ") ", "DE89", "GB29NWBK60161331926819", "4111111111111111", "078-05-1120", "bob@example.com", "203.0.113.7", "é", "\u{202e}",
+            "eyJhbGciOiJIUzI1NiJ9.eyJ", "Bearer ", "q8Zx0Lm2Vt7RwY5sKd", "\n",
+        ]).prop_map(str::to_owned),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_stream_equals_the_whole(text in hostile(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+        let detectors = all();
+        let mut cuts: Vec<usize> = cuts.iter().map(|c| c.index(text.len() + 1)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        let pieces = cuts.windows(2).map(|w| &text.as_bytes()[w[0]..w[1]]);
+        prop_assert_eq!(masked(&detectors, pieces), whole(&detectors, &text));
+        prop_assert_eq!(masked(&detectors, text.as_bytes().chunks(1)), whole(&detectors, &text));
+    }
+
+    #[test]
+    fn one_more_detector_uncovers_nothing(text in hostile(), left in any::<prop::sample::Index>()) {
+        let known = secrets();
+        let names: Vec<&str> = known.iter().map(|k| k.name).chain(PERSONAL).collect();
+        let mut fewer = names.clone();
+        fewer.remove(left.index(names.len()));
+        let covered = |names: &[&str]| {
+            let detectors = Detectors::new(names.iter().copied(), Vec::new());
+            let (mut scanner, mut parts) = (Scanner::default(), Vec::new());
+            scanner.feed(&detectors, text.as_bytes(), &mut parts);
+            scanner.finish(&detectors, &mut parts);
+            let mut bytes = Vec::new();
+            for part in parts {
+                bytes.resize(usize::try_from(part.end).unwrap(), part.masked.is_some());
+            }
+            bytes
+        };
+        for (some, more) in covered(&fewer).into_iter().zip(covered(&names)) {
+            prop_assert!(!some || more);
+        }
+    }
+}
