@@ -1,26 +1,51 @@
 //! One text on its way out: what is settled goes on, masked where it has to be; the rest is held.
 
-use super::scanner::{Detectors, Part, Scanner};
+use super::rules::Rules;
+use super::scanner::{Part, Scanner};
 
-/// How often each detector has masked something.
+/// What the detectors have found: how often each, and whether something has to follow from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally(Vec<u32>);
+pub struct Tally {
+    counts: Vec<u32>,
+    blocked: Option<u16>,
+    dropped: bool,
+}
 
 impl Tally {
     /// One more.
     fn count(&mut self, detector: u16) {
         let at = usize::from(detector);
-        if self.0.len() <= at {
-            self.0.resize(at.saturating_add(1), 0);
+        if self.counts.len() <= at {
+            self.counts.resize(at.saturating_add(1), 0);
         }
-        if let Some(count) = self.0.get_mut(at) {
+        if let Some(count) = self.counts.get_mut(at) {
             *count = count.saturating_add(1);
         }
     }
 
     /// Each detector that has masked something, and how often.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
-        (0..).zip(self.0.iter().copied()).filter(|(_, count)| *count > 0)
+        (0..).zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+
+    /// The response has to end because of this detector. The first one stays.
+    pub fn block(&mut self, detector: u16) {
+        self.blocked.get_or_insert(detector);
+    }
+
+    /// What contains this has to be left out.
+    pub const fn drop(&mut self) {
+        self.dropped = true;
+    }
+
+    /// Which detector ends the response.
+    pub const fn blocked(&self) -> Option<u16> {
+        self.blocked
+    }
+
+    /// Whether something was found since the last call because of which what contains it is left out.
+    pub const fn take_drop(&mut self) -> bool {
+        std::mem::replace(&mut self.dropped, false)
     }
 }
 
@@ -47,22 +72,16 @@ struct Escape {
 
 impl Channel {
     /// Takes bytes that stand for themselves.
-    pub fn plain(
-        &mut self,
-        detectors: &Detectors,
-        bytes: &[u8],
-        tally: &mut Tally,
-        out: &mut Vec<u8>,
-    ) {
+    pub fn plain(&mut self, rules: &Rules, bytes: &[u8], tally: &mut Tally, out: &mut Vec<u8>) {
         self.raw.extend_from_slice(bytes);
-        self.scanner.feed(detectors, bytes, &mut self.parts);
-        self.release(detectors, tally, out);
+        self.scanner.feed(rules, bytes, &mut self.parts);
+        self.release(rules, tally, out);
     }
 
     /// Takes a spelling (`\u0040`) and the bytes it stands for (`@`).
     pub fn escape(
         &mut self,
-        detectors: &Detectors,
+        rules: &Rules,
         raw: &[u8],
         text: &[u8],
         tally: &mut Tally,
@@ -75,14 +94,14 @@ impl Channel {
             text: length(text),
         });
         self.raw.extend_from_slice(raw);
-        self.scanner.feed(detectors, text, &mut self.parts);
-        self.release(detectors, tally, out);
+        self.scanner.feed(rules, text, &mut self.parts);
+        self.release(rules, tally, out);
     }
 
     /// The text has ended: everything goes, and another may begin.
-    pub fn finish(&mut self, detectors: &Detectors, tally: &mut Tally, out: &mut Vec<u8>) {
-        self.scanner.finish(detectors, &mut self.parts);
-        self.release(detectors, tally, out);
+    pub fn finish(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
+        self.scanner.finish(rules, &mut self.parts);
+        self.release(rules, tally, out);
         self.scanner = Scanner::default();
         self.from = 0;
         self.raw.clear();
@@ -94,7 +113,7 @@ impl Channel {
         self.raw.len()
     }
 
-    fn release(&mut self, detectors: &Detectors, tally: &mut Tally, out: &mut Vec<u8>) {
+    fn release(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
         let mut gone = 0;
         let mut passed = 0;
         for part in self.parts.drain(..) {
@@ -113,7 +132,7 @@ impl Channel {
                 Some(detector) => {
                     tally.count(detector);
                     out.extend_from_slice(b"[masked:");
-                    out.extend_from_slice(detectors.name_of(detector).as_bytes());
+                    out.extend_from_slice(rules.detectors.name_of(detector).as_bytes());
                     out.push(b']');
                 }
             }

@@ -14,6 +14,7 @@ use super::email::Email;
 use super::iban::Iban;
 use super::literal::Automaton;
 use super::number::{Kinds, Number, Numbers};
+use super::rules::{DetectorSet, Rules};
 use super::shape::{Candidate, Shape, Step};
 
 /// Most candidates of shapes that are followed at a time. More are masked as if they were secrets.
@@ -122,6 +123,29 @@ pub struct Part {
     pub continues: bool,
 }
 
+/// What is looked for in the text of one caller.
+struct Looks<'r> {
+    detectors: &'r Detectors,
+    off: &'r DetectorSet,
+    email: Option<u16>,
+    iban: Option<u16>,
+    numbers: Kinds,
+}
+
+impl<'r> Looks<'r> {
+    fn new(rules: &'r Rules) -> Self {
+        let (detectors, off) = (&*rules.detectors, &rules.off);
+        let on = |detector: &u16| !off.has(*detector);
+        let mut numbers = detectors.numbers;
+        if !off.is_empty() {
+            let named = detectors.number_names.iter().filter(|(_, detector)| off.has(*detector));
+            named.for_each(|(kind, _)| numbers = Kinds(numbers.0 & !kind.0));
+        }
+        let (email, iban) = (detectors.email.filter(on), detectors.iban.filter(on));
+        Self { detectors, off, email, iban, numbers }
+    }
+}
+
 /// One text that comes in pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Scanner {
@@ -167,18 +191,21 @@ impl Before {
 
 impl Scanner {
     /// Takes the next piece. Says what of the text is settled now, part by part.
-    pub fn feed(&mut self, detectors: &Detectors, piece: &[u8], parts: &mut Vec<Part>) {
+    pub fn feed(&mut self, rules: &Rules, piece: &[u8], parts: &mut Vec<Part>) {
+        let looks = Looks::new(rules);
         let mut numbers = Vec::new();
         for byte in piece {
-            self.byte(detectors, *byte, &mut numbers);
+            self.byte(&looks, *byte, &mut numbers);
         }
-        self.settle(detectors, false, parts);
+        self.settle(&looks, false, parts);
     }
 
     /// The text has ended: all of it is settled.
-    pub fn finish(&mut self, detectors: &Detectors, parts: &mut Vec<Part>) {
+    pub fn finish(&mut self, rules: &Rules, parts: &mut Vec<Part>) {
+        let looks = Looks::new(rules);
         for mut candidate in std::mem::take(&mut self.live) {
-            let Some((shape, detector)) = detectors.shapes.get(usize::from(candidate.shape)) else {
+            let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(candidate.shape))
+            else {
                 continue;
             };
             if candidate.finish(shape, self.at) {
@@ -186,15 +213,15 @@ impl Scanner {
             }
         }
         let mut numbers = Vec::new();
-        self.numbers.finish(detectors.numbers, &mut numbers);
-        self.number_spans(detectors, &numbers);
-        if let (Some(detector), Some((start, end))) = (detectors.email, self.email.finish()) {
+        self.numbers.finish(looks.numbers, &mut numbers);
+        self.number_spans(&looks, &numbers);
+        if let (Some(detector), Some((start, end))) = (looks.email, self.email.finish()) {
             self.spans.push(Span { start, detector, end });
         }
-        if let (Some(detector), Some((start, end))) = (detectors.iban, self.iban.finish(self.at)) {
+        if let (Some(detector), Some((start, end))) = (looks.iban, self.iban.finish(self.at)) {
             self.spans.push(Span { start, detector, end });
         }
-        self.settle(detectors, true, parts);
+        self.settle(&looks, true, parts);
     }
 
     /// Up to where the text is settled.
@@ -207,40 +234,41 @@ impl Scanner {
         self.at
     }
 
-    fn byte(&mut self, detectors: &Detectors, byte: u8, numbers: &mut Vec<Number>) {
+    fn byte(&mut self, looks: &Looks<'_>, byte: u8, numbers: &mut Vec<Number>) {
         let at = self.at;
         if !self.live.is_empty() {
-            self.step_live(detectors, byte, at);
+            self.step_live(looks, byte, at);
         }
         self.before.push(byte, at);
         self.at = at.saturating_add(1);
-        self.state = detectors.automaton.step(self.state, byte);
-        for literal in detectors.automaton.ending(self.state) {
-            self.begin(detectors, *literal);
+        self.state = looks.detectors.automaton.step(self.state, byte);
+        for literal in looks.detectors.automaton.ending(self.state) {
+            self.begin(looks, *literal);
         }
-        if let Some(detector) = detectors.email
+        if let Some(detector) = looks.email
             && let Some((start, end)) = self.email.step(byte, at)
         {
             self.spans.push(Span { start, detector, end });
         }
-        if let Some(detector) = detectors.iban
+        if let Some(detector) = looks.iban
             && let Some((start, end)) = self.iban.step(byte, at)
         {
             self.spans.push(Span { start, detector, end });
         }
-        if detectors.numbers.0 != 0 {
-            self.numbers.step(detectors.numbers, byte, at, numbers);
+        if looks.numbers.0 != 0 {
+            self.numbers.step(looks.numbers, byte, at, numbers);
             if !numbers.is_empty() {
-                self.number_spans(detectors, numbers);
+                self.number_spans(looks, numbers);
                 numbers.clear();
             }
         }
     }
 
-    fn step_live(&mut self, detectors: &Detectors, byte: u8, at: u64) {
+    fn step_live(&mut self, looks: &Looks<'_>, byte: u8, at: u64) {
         let mut live = std::mem::take(&mut self.live);
         live.retain_mut(|candidate| {
-            let Some((shape, detector)) = detectors.shapes.get(usize::from(candidate.shape)) else {
+            let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(candidate.shape))
+            else {
                 return false;
             };
             match candidate.step(shape, byte, at) {
@@ -256,30 +284,30 @@ impl Scanner {
     }
 
     /// A literal has ended.
-    fn begin(&mut self, detectors: &Detectors, literal: u16) {
-        let Some(name) = detectors.shape_of.get(usize::from(literal)).copied() else { return };
-        let Some((shape, detector)) = detectors.shapes.get(usize::from(name)) else { return };
-        let first = detectors.shape_of.iter().position(|n| *n == name).unwrap_or_default();
+    fn begin(&mut self, looks: &Looks<'_>, literal: u16) {
+        let Some(name) = looks.detectors.shape_of.get(usize::from(literal)).copied() else {
+            return;
+        };
+        let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(name)) else { return };
+        let first = looks.detectors.shape_of.iter().position(|n| *n == name).unwrap_or_default();
         let spelling = usize::from(literal).saturating_sub(first);
         let length = shape.literals.get(spelling).map_or(0, Vec::len);
         let length = u64::try_from(length).unwrap_or_default();
         let before = self.at.checked_sub(length.saturating_add(1));
-        if shape.not_after.has(self.before.get(before)) {
+        if looks.off.has(*detector) || shape.not_after.has(self.before.get(before)) {
             return;
         }
         if shape.is_single() && self.live.iter().any(|c| c.shape == name) {
             return;
         }
-        let mut candidate = Candidate::new(name, shape, self.at);
+        let candidate = Candidate::new(name, shape, self.at);
         if self.live.len() >= MAX_CANDIDATES {
             let oldest = self.live.remove(0);
-            if let Some((_, detector)) = detectors.shapes.get(usize::from(oldest.shape)) {
+            if let Some((_, detector)) = looks.detectors.shapes.get(usize::from(oldest.shape)) {
                 let start = oldest.start.unwrap_or(self.at);
                 self.spans.push(Span { start, detector: *detector, end: self.at });
             }
         }
-        candidate.certain = false;
-        let _ = detector;
         self.live.push(candidate);
     }
 
@@ -291,9 +319,9 @@ impl Scanner {
         }
     }
 
-    fn number_spans(&mut self, detectors: &Detectors, numbers: &[Number]) {
+    fn number_spans(&mut self, looks: &Looks<'_>, numbers: &[Number]) {
         for number in numbers {
-            let name = detectors.number_names.iter().find(|(kind, _)| *kind == number.kind);
+            let name = looks.detectors.number_names.iter().find(|(kind, _)| *kind == number.kind);
             if let Some((_, detector)) = name {
                 let Number { start, end, .. } = *number;
                 self.spans.push(Span { start, detector: *detector, end });
@@ -302,12 +330,12 @@ impl Scanner {
     }
 
     /// Puts together what is known of the text up to where nothing can change any more.
-    fn settle(&mut self, detectors: &Detectors, all: bool, parts: &mut Vec<Part>) {
+    fn settle(&mut self, looks: &Looks<'_>, all: bool, parts: &mut Vec<Part>) {
         let mut until = self.at;
         let mut open = Vec::new();
         for candidate in &self.live {
             let detector =
-                detectors.shapes.get(usize::from(candidate.shape)).map_or(0, |(_, d)| *d);
+                looks.detectors.shapes.get(usize::from(candidate.shape)).map_or(0, |(_, d)| *d);
             match (candidate.start, candidate.certain) {
                 (Some(start), true) => {
                     let end = candidate.end.unwrap_or(self.at);
@@ -318,9 +346,7 @@ impl Scanner {
             }
         }
         if !all {
-            if let (Some(detector), Some((start, end))) =
-                (detectors.email, self.email.live(self.at))
-            {
+            if let (Some(detector), Some((start, end))) = (looks.email, self.email.live(self.at)) {
                 match end {
                     Some(end) => {
                         open.push(Span { start, detector, end });
@@ -329,7 +355,7 @@ impl Scanner {
                     None => until = until.min(start),
                 }
             }
-            if detectors.iban.is_some() {
+            if looks.iban.is_some() {
                 until = until.min(self.iban.live().unwrap_or(until));
             }
             until = until.min(self.numbers.live().unwrap_or(until));

@@ -4,8 +4,8 @@
 //! path leads to is replaced by one string. What is not JSON is scanned as text from there on.
 
 use super::channel::{Channel, Tally};
-use super::path::{Paths, Place};
-use super::scanner::Detectors;
+use super::path::Place;
+use super::rules::{Rules, Stop, Uncertain};
 
 /// Deepest nesting that is followed.
 const MAX_DEPTH: usize = 512;
@@ -15,22 +15,6 @@ const MAX_NUMBER: usize = 32;
 const MAX_NAME: usize = 256;
 /// What stands in for a field.
 const MASK: &[u8] = b"\"[masked]\"";
-
-/// What is masked.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// In every text.
-    pub detectors: Detectors,
-    /// As a whole.
-    pub fields: Paths,
-}
-
-/// The response cannot be masked surely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uncertain {
-    /// It is nested too deep.
-    TooDeep,
-}
 
 /// Masks JSON.
 #[derive(Clone, Debug)]
@@ -45,7 +29,6 @@ pub struct Json {
     /// The member name that is read, for paths.
     name: Vec<u8>,
     token: Vec<u8>,
-    tally: Tally,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,23 +83,23 @@ impl Json {
             channel: Channel::default(),
             name: Vec::new(),
             token: Vec::new(),
-            tally: Tally::default(),
         }
     }
 
     /// Takes the next piece, and writes what may go on.
     ///
     /// # Errors
-    /// [`Uncertain`]: nothing more may go on.
+    /// [`Stop`]: nothing more may go on.
     pub fn feed(
         &mut self,
         rules: &Rules,
         mut piece: &[u8],
+        tally: &mut Tally,
         out: &mut Vec<u8>,
-    ) -> Result<(), Uncertain> {
+    ) -> Result<(), Stop> {
         while let Some((byte, rest)) = piece.split_first() {
             if self.state == State::Broken {
-                self.channel.plain(&rules.detectors, piece, &mut self.tally, out);
+                self.channel.plain(rules, piece, tally, out);
                 return Ok(());
             }
             if let State::String { name } = self.state {
@@ -124,36 +107,31 @@ impl Json {
                     piece.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(piece.len());
                 let (run, after) = piece.split_at_checked(end).unwrap_or((piece, &[]));
                 if !run.is_empty() {
-                    self.plain(rules, name, run, out);
+                    self.plain(rules, name, run, tally, out);
                     piece = after;
                     continue;
                 }
             }
-            self.byte(rules, *byte, out)?;
+            self.byte(rules, *byte, tally, out)?;
             piece = rest;
         }
         Ok(())
     }
 
     /// The response has ended.
-    pub fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
         match self.state {
-            State::Scalar => self.scalar(rules, out),
+            State::Scalar => self.scalar(rules, tally, out),
             // Cut off in a spelling: it stands for nothing, and what is before it ends here.
             State::Escape { .. } | State::Unicode { .. } | State::Pair { .. } => {
                 let token = std::mem::take(&mut self.token);
-                self.text(rules, &token, b"\xef\xbf\xbd", out);
+                self.text(rules, &token, b"\xef\xbf\xbd", tally, out);
             }
             _ => {}
         }
         if self.hidden.is_none() || self.state == State::Broken {
-            self.channel.finish(&rules.detectors, &mut self.tally, out);
+            self.channel.finish(rules, tally, out);
         }
-    }
-
-    /// How often each detector has masked something.
-    pub const fn tally(&self) -> &Tally {
-        &self.tally
     }
 
     /// How many bytes are held.
@@ -161,12 +139,18 @@ impl Json {
         self.channel.held().saturating_add(self.token.len())
     }
 
-    fn byte(&mut self, rules: &Rules, byte: u8, out: &mut Vec<u8>) -> Result<(), Uncertain> {
+    fn byte(
+        &mut self,
+        rules: &Rules,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Stop> {
         match self.state {
-            State::String { name } => self.in_string(rules, name, byte, out),
-            State::Escape { name } => self.escaped(rules, name, byte, out),
-            State::Unicode { name } => self.unicode(rules, name, byte, out),
-            State::Pair { name, slash } => self.pair(rules, name, slash, byte, out),
+            State::String { name } => self.in_string(rules, name, byte, tally, out),
+            State::Escape { name } => self.escaped(rules, name, byte, tally, out),
+            State::Unicode { name } => self.unicode(rules, name, byte, tally, out),
+            State::Pair { name, slash } => self.pair(rules, name, slash, byte, tally, out),
             State::Scalar
                 if !matches!(
                     byte,
@@ -179,16 +163,22 @@ impl Json {
                 }
             }
             State::Scalar => {
-                self.scalar(rules, out);
+                self.scalar(rules, tally, out);
                 self.after_value();
-                return self.structure(rules, byte, out);
+                return self.structure(rules, byte, tally, out);
             }
-            _ => return self.structure(rules, byte, out),
+            _ => return self.structure(rules, byte, tally, out),
         }
         Ok(())
     }
 
-    fn structure(&mut self, rules: &Rules, byte: u8, out: &mut Vec<u8>) -> Result<(), Uncertain> {
+    fn structure(
+        &mut self,
+        rules: &Rules,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Stop> {
         if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
             self.put(&[byte], out);
             return Ok(());
@@ -198,7 +188,7 @@ impl Json {
                 self.begin_value(rules, out);
                 self.put(&[byte], out);
                 if self.levels.len() >= MAX_DEPTH {
-                    return Err(Uncertain::TooDeep);
+                    return Err(Stop::Uncertain(Uncertain::TooDeep));
                 }
                 let object = byte == b'{';
                 self.levels.push(Level { object, place: self.place, index: 0 });
@@ -220,10 +210,10 @@ impl Json {
                 self.state = State::String { name: true };
             }
             (State::Value { first: true } | State::After, b']') => {
-                self.end_container(false, byte, rules, out)
+                self.end_container(false, byte, rules, tally, out)
             }
             (State::Name { first: true } | State::After, b'}') => {
-                self.end_container(true, byte, rules, out)
+                self.end_container(true, byte, rules, tally, out)
             }
             (State::Colon, b':') => {
                 self.put(&[byte], out);
@@ -234,7 +224,7 @@ impl Json {
             (State::After, b'{' | b'[' | b'"') if self.levels.is_empty() => {
                 self.state = State::Value { first: false };
                 self.place = rules.fields.root();
-                return self.structure(rules, byte, out);
+                return self.structure(rules, byte, tally, out);
             }
             (State::Value { .. }, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 self.begin_value(rules, out);
@@ -244,9 +234,9 @@ impl Json {
             (State::After, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if self.levels.is_empty() => {
                 self.state = State::Value { first: false };
                 self.place = rules.fields.root();
-                return self.structure(rules, byte, out);
+                return self.structure(rules, byte, tally, out);
             }
-            _ => self.broken(rules, byte, out),
+            _ => self.broken(rules, byte, tally, out),
         }
         Ok(())
     }
@@ -278,38 +268,45 @@ impl Json {
         }
     }
 
-    fn end_container(&mut self, object: bool, byte: u8, rules: &Rules, out: &mut Vec<u8>) {
+    fn end_container(
+        &mut self,
+        object: bool,
+        byte: u8,
+        rules: &Rules,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         match self.levels.last() {
             Some(level) if level.object == object => {
                 self.put(&[byte], out);
                 self.levels.pop();
                 self.after_value();
             }
-            _ => self.broken(rules, byte, out),
+            _ => self.broken(rules, byte, tally, out),
         }
     }
 
     /// Not JSON: from here on it is text, and nothing of it is left out.
-    fn broken(&mut self, rules: &Rules, byte: u8, out: &mut Vec<u8>) {
+    fn broken(&mut self, rules: &Rules, byte: u8, tally: &mut Tally, out: &mut Vec<u8>) {
         self.state = State::Broken;
         if self.hidden.take().is_some() {
             // Where the field would have ended is not known.
             out.extend_from_slice(b"[masked]");
         }
-        self.channel.plain(&rules.detectors, &[byte], &mut self.tally, out);
+        self.channel.plain(rules, &[byte], tally, out);
     }
 
-    fn scalar(&mut self, rules: &Rules, out: &mut Vec<u8>) {
+    fn scalar(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
         let token = std::mem::take(&mut self.token);
         if self.hidden.is_some() {
             return;
         }
         let mut masked = Vec::new();
-        let before = self.tally.clone();
+        let before = tally.clone();
         let mut text = Channel::default();
-        text.plain(&rules.detectors, &token, &mut self.tally, &mut masked);
-        text.finish(&rules.detectors, &mut self.tally, &mut masked);
-        if self.tally == before {
+        text.plain(rules, &token, tally, &mut masked);
+        text.finish(rules, tally, &mut masked);
+        if *tally == before {
             out.extend_from_slice(&token);
         } else {
             // A number that is masked is a text.
@@ -324,11 +321,18 @@ impl Json {
         self.put(&token, out);
     }
 
-    fn in_string(&mut self, rules: &Rules, name: bool, byte: u8, out: &mut Vec<u8>) {
+    fn in_string(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         match byte {
             b'"' => {
                 if self.hidden.is_none() {
-                    self.channel.finish(&rules.detectors, &mut self.tally, out);
+                    self.channel.finish(rules, tally, out);
                 }
                 self.put(b"\"", out);
                 if name {
@@ -346,7 +350,14 @@ impl Json {
         }
     }
 
-    fn escaped(&mut self, rules: &Rules, name: bool, byte: u8, out: &mut Vec<u8>) {
+    fn escaped(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         self.token.push(byte);
         let text = match byte {
             b'u' => {
@@ -362,19 +373,26 @@ impl Json {
         };
         self.state = State::String { name };
         let token = std::mem::take(&mut self.token);
-        self.decoded(rules, name, &token, &[text], out);
+        self.decoded(rules, name, &token, &[text], tally, out);
     }
 
-    fn unicode(&mut self, rules: &Rules, name: bool, byte: u8, out: &mut Vec<u8>) {
+    fn unicode(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         if !byte.is_ascii_hexdigit() {
             // Not a spelling: the bytes stand for themselves.
             let token = std::mem::take(&mut self.token);
             self.state = State::String { name };
-            self.plain(rules, name, &token, out);
+            self.plain(rules, name, &token, tally, out);
             if matches!(byte, b'"' | b'\\') {
-                self.in_string(rules, name, byte, out);
+                self.in_string(rules, name, byte, tally, out);
             } else {
-                self.plain(rules, name, &[byte], out);
+                self.plain(rules, name, &[byte], tally, out);
             }
             return;
         }
@@ -394,26 +412,34 @@ impl Json {
                 let point = 0x1_0000_u32
                     .saturating_add(high.saturating_sub(0xd800).saturating_mul(0x400))
                     .saturating_add(unit.saturating_sub(0xdc00));
-                self.character(rules, name, point, out);
+                self.character(rules, name, point, tally, out);
             }
             (Some(_), _) => {
                 let second = self.token.split_off(6);
-                self.character(rules, name, 0xfffd, out);
+                self.character(rules, name, 0xfffd, tally, out);
                 self.token = second;
                 self.state = State::Unicode { name };
                 if (0xd800..=0xdbff).contains(&unit) {
                     self.state = State::Pair { name, slash: false };
                     return;
                 }
-                self.character(rules, name, unit, out);
+                self.character(rules, name, unit, tally, out);
             }
-            (None, _) => self.character(rules, name, unit, out),
+            (None, _) => self.character(rules, name, unit, tally, out),
         }
         self.state = State::String { name };
     }
 
     /// A high surrogate waits for `\u`.
-    fn pair(&mut self, rules: &Rules, name: bool, slash: bool, byte: u8, out: &mut Vec<u8>) {
+    fn pair(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        slash: bool,
+        byte: u8,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         match (slash, byte) {
             (false, b'\\') => {
                 self.token.push(byte);
@@ -425,48 +451,77 @@ impl Json {
             }
             _ => {
                 let rest = self.token.split_off(6);
-                self.character(rules, name, 0xfffd, out);
+                self.character(rules, name, 0xfffd, tally, out);
                 self.token = rest;
                 if slash {
-                    self.escaped(rules, name, byte, out);
+                    self.escaped(rules, name, byte, tally, out);
                 } else {
                     self.state = State::String { name };
                     if matches!(byte, b'"' | b'\\') {
-                        self.in_string(rules, name, byte, out);
+                        self.in_string(rules, name, byte, tally, out);
                     } else {
-                        self.plain(rules, name, &[byte], out);
+                        self.plain(rules, name, &[byte], tally, out);
                     }
                 }
             }
         }
     }
 
-    fn character(&mut self, rules: &Rules, name: bool, point: u32, out: &mut Vec<u8>) {
+    fn character(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        point: u32,
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         let mut bytes = [0; 4];
         let text = char::from_u32(point).unwrap_or('\u{fffd}').encode_utf8(&mut bytes);
         let token = std::mem::take(&mut self.token);
-        self.decoded(rules, name, &token, text.as_bytes(), out);
+        self.decoded(rules, name, &token, text.as_bytes(), tally, out);
     }
 
-    fn plain(&mut self, rules: &Rules, name: bool, run: &[u8], out: &mut Vec<u8>) {
+    fn plain(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        run: &[u8],
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         if name {
             self.read_name(run);
         }
         if self.hidden.is_none() {
-            self.channel.plain(&rules.detectors, run, &mut self.tally, out);
+            self.channel.plain(rules, run, tally, out);
         }
     }
 
-    fn decoded(&mut self, rules: &Rules, name: bool, raw: &[u8], text: &[u8], out: &mut Vec<u8>) {
+    fn decoded(
+        &mut self,
+        rules: &Rules,
+        name: bool,
+        raw: &[u8],
+        text: &[u8],
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         if name {
             self.read_name(text);
         }
-        self.text(rules, raw, text, out);
+        self.text(rules, raw, text, tally, out);
     }
 
-    fn text(&mut self, rules: &Rules, raw: &[u8], text: &[u8], out: &mut Vec<u8>) {
+    fn text(
+        &mut self,
+        rules: &Rules,
+        raw: &[u8],
+        text: &[u8],
+        tally: &mut Tally,
+        out: &mut Vec<u8>,
+    ) {
         if self.hidden.is_none() {
-            self.channel.escape(&rules.detectors, raw, text, &mut self.tally, out);
+            self.channel.escape(rules, raw, text, tally, out);
         }
     }
 

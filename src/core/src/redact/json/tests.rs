@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::{PERSONAL, secrets};
+use super::super::{Detectors, PERSONAL, Paths, secrets};
 use super::*;
 
 fn rules(paths: &[&str]) -> Rules {
@@ -12,16 +12,16 @@ fn rules(paths: &[&str]) -> Rules {
     let mut fields = Paths::default();
     paths.iter().for_each(|p| fields.add(p).unwrap());
     let names = known.iter().map(|k| k.name).chain(PERSONAL);
-    Rules { detectors: Detectors::new(names, Vec::new()), fields }
+    Rules { fields, ..Rules::new(Detectors::new(names, Vec::new())) }
 }
 
 fn masked<'t>(rules: &Rules, pieces: impl IntoIterator<Item = &'t [u8]>) -> String {
     let mut json = Json::new(rules);
-    let mut out = Vec::new();
+    let (mut out, mut tally) = (Vec::new(), Tally::default());
     for piece in pieces {
-        json.feed(rules, piece, &mut out).unwrap();
+        json.feed(rules, piece, &mut tally, &mut out).unwrap();
     }
-    json.finish(rules, &mut out);
+    json.finish(rules, &mut tally, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -106,7 +106,8 @@ fn nesting_has_an_end() {
     let rules = rules(&[]);
     let mut json = Json::new(&rules);
     let deep = "[".repeat(100_000);
-    assert_eq!(json.feed(&rules, deep.as_bytes(), &mut Vec::new()), Err(Uncertain::TooDeep));
+    let fed = json.feed(&rules, deep.as_bytes(), &mut Tally::default(), &mut Vec::new());
+    assert_eq!(fed, Err(Stop::Uncertain(Uncertain::TooDeep)));
 }
 
 /// JSON, and what only begins as JSON, with things to find.
