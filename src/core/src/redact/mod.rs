@@ -1,5 +1,7 @@
 //! Masks what must not be seen in text that streams.
 
+mod about;
+mod action;
 mod catalogue;
 mod channel;
 mod checks;
@@ -15,6 +17,8 @@ mod scanner;
 mod set;
 mod shape;
 
+pub use about::{About, Group, builtin};
+pub use action::Action;
 pub use catalogue::secrets;
 pub use channel::{Channel, Tally};
 pub use json::Json;
