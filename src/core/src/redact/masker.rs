@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::channel::{Channel, Tally};
 use super::json::Json;
 use super::rules::{Rules, Stop};
+use super::sink::Sink;
 
 /// What a body is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +47,16 @@ pub struct Masker {
 
 #[derive(Clone, Debug)]
 enum Body {
-    Json(Json),
-    Text(Channel),
+    Json(Box<Json>),
+    Text(Box<Channel>),
 }
 
 impl Masker {
     /// At the beginning of a body.
     pub fn new(rules: Arc<Rules>, kind: Kind) -> Self {
         let body = match kind {
-            Kind::Json => Body::Json(Json::new(&rules)),
-            Kind::Text => Body::Text(Channel::default()),
+            Kind::Json => Body::Json(Box::new(Json::new(&rules))),
+            Kind::Text => Body::Text(Box::default()),
         };
         Self { rules, body, tally: Tally::default(), stopped: None }
     }
@@ -66,7 +67,7 @@ impl Masker {
     /// [`Stop`]: nothing more may go on than was written. It stays so.
     pub fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Stop> {
         self.go_on(out, |body, rules, tally, out| match body {
-            Body::Json(json) => json.feed(rules, piece, tally, out),
+            Body::Json(json) => json.feed(piece, &mut Sink::new(rules, tally, out)),
             Body::Text(text) => {
                 text.plain(rules, piece, tally, out);
                 Ok(())
@@ -81,7 +82,7 @@ impl Masker {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
         self.go_on(out, |body, rules, tally, out| {
             match body {
-                Body::Json(json) => json.finish(rules, tally, out),
+                Body::Json(json) => json.finish(&mut Sink::new(rules, tally, out)),
                 Body::Text(text) => text.finish(rules, tally, out),
             }
             Ok(())

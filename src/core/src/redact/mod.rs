@@ -16,6 +16,7 @@ mod rules;
 mod scanner;
 mod set;
 mod shape;
+mod sink;
 
 pub use about::{About, Group, builtin};
 pub use action::Action;
@@ -28,6 +29,7 @@ pub use rules::{DetectorSet, OnUncertain, Rules, Stop, Uncertain};
 pub use scanner::{Detectors, PERSONAL, Part, Scanner};
 pub use set::Set;
 pub use shape::{Over, Proof, Run, Shape};
+pub use sink::Sink;
 
 #[cfg(test)]
 mod tests;

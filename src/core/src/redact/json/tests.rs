@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::{Detectors, PERSONAL, Paths, secrets};
+use super::super::{Detectors, PERSONAL, Paths, Tally, secrets};
 use super::*;
 
 fn rules(paths: &[&str]) -> Rules {
@@ -19,9 +19,9 @@ fn masked<'t>(rules: &Rules, pieces: impl IntoIterator<Item = &'t [u8]>) -> Stri
     let mut json = Json::new(rules);
     let (mut out, mut tally) = (Vec::new(), Tally::default());
     for piece in pieces {
-        json.feed(rules, piece, &mut tally, &mut out).unwrap();
+        json.feed(piece, &mut Sink::new(rules, &mut tally, &mut out)).unwrap();
     }
-    json.finish(rules, &mut tally, &mut out);
+    json.finish(&mut Sink::new(rules, &mut tally, &mut out));
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -67,6 +67,48 @@ fn secrets_are_read_through_escapes() {
 }
 
 #[test]
+fn json_in_strings_is_read_once_more() {
+    let rules = rules(&["**.api_key"]);
+    for (text, expected) in [
+        (r#"{"t":"{\"m\": \"bob\\u0040example.com\"}"}"#, r#"{"t":"{\"m\": \"[masked:email]\"}"}"#),
+        (
+            r#"{"t":" [\"x\\nAKIAIOSFODNN7EXAMPLE\", 4111111111111111]\n"}"#,
+            r#"{"t":" [\"x\\nAKIA[masked:aws]\", \"[masked:card]\"]\n"}"#,
+        ),
+        (
+            r#"{"t":"{\"api_key\": {\"x\": 1}, \"b\": \"{\\\"api\\u005fkey\\\":1}\"}"}"#,
+            r#"{"t":"{\"api_key\": \"[masked]\", \"b\": \"{\\\"api\\u005fkey\\\":\\\"[masked]\\\"}\"}"}"#,
+        ),
+        (r#"["\"bob\\u0040example.com\""]"#, r#"["\"[masked:email]\""]"#),
+        // What looks like JSON and is not, is text.
+        (r#"["[see bob@example.com]"]"#, r#"["[see [masked:email]]"]"#),
+        (r#"["{\"a\":1} 4111 1111 1111 1111"]"#, r#"["{\"a\":1} [masked:card]"]"#),
+        (r#"["[1,-4111111111111111 x]"]"#, r#"["[1,\"-[masked:card]\" x]"]"#),
+        (r#"["[\u0034111111111111111]"]"#, r#"["[\"[masked:card]\"]"]"#),
+    ] {
+        assert_eq!(whole(&rules, text), expected);
+        assert!(serde_json::from_str::<Value>(expected).is_ok());
+    }
+}
+
+#[test]
+fn nothing_is_a_number_that_is_not_scanned() {
+    let rules = rules(&[]);
+    for (text, expected) in [
+        ("token: \"q8Zx0Lm2Vt7RwY5sKd\"", "token: \"[masked:assignment]\""),
+        ("nobody-bob@example.com", "[masked:email]"),
+        ("1-4111111111111111x", "1-4111111111111111x"),
+        ("2x203.0.113.7, 203.0.113.7", "2x203.0.113.7, [masked:ip]"),
+    ] {
+        assert_eq!(whole(&rules, text), expected);
+    }
+    let long = format!("[{}]", "3".repeat(5000));
+    assert_eq!(whole(&rules, &long), long);
+    let long = format!("[{} bob@example.com", "3".repeat(5000));
+    assert!(whole(&rules, &long).ends_with("3 [masked:email]"));
+}
+
+#[test]
 fn fields_are_replaced_whatever_they_hold() {
     let rules = rules(&["**.api_key", "data.env[*].value"]);
     for (text, expected) in [
@@ -106,7 +148,8 @@ fn nesting_has_an_end() {
     let rules = rules(&[]);
     let mut json = Json::new(&rules);
     let deep = "[".repeat(100_000);
-    let fed = json.feed(&rules, deep.as_bytes(), &mut Tally::default(), &mut Vec::new());
+    let (mut out, mut tally) = (Vec::new(), Tally::default());
+    let fed = json.feed(deep.as_bytes(), &mut Sink::new(&rules, &mut tally, &mut out));
     assert_eq!(fed, Err(Stop::Uncertain(Uncertain::TooDeep)));
 }
 

@@ -1,0 +1,106 @@
+//! What stands in a string: a text, or JSON once more.
+
+use super::super::channel::Channel;
+use super::super::path::Place;
+use super::super::rules::Stop;
+use super::super::sink::Sink;
+use super::Json;
+
+/// In how many strings JSON may stand; deeper, it is a text.
+const MAX_LEVEL: u8 = 4;
+
+/// The text of one string, or of one stream of deltas.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    channel: Channel,
+    json: Option<Box<Json>>,
+    /// Nothing but white space has come: it may turn out to be JSON.
+    open: bool,
+    /// In how many strings it stands.
+    level: u8,
+    place: Place,
+}
+
+impl Text {
+    /// A text begins that may be JSON. It stands at `place`, in `level` strings.
+    pub fn begin(&mut self, level: u8, place: Place) {
+        self.open = level <= MAX_LEVEL;
+        self.level = level;
+        self.place = place;
+    }
+
+    /// Takes characters that are written as they are.
+    ///
+    /// # Errors
+    /// [`Stop`]: nothing more may go on.
+    pub fn plain(&mut self, text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
+        if let Some(json) = &mut self.json {
+            return json.feed(text, to);
+        }
+        let blank = if self.open { blanks(text) } else { text.len() };
+        let (blank, rest) = text.split_at_checked(blank).unwrap_or((text, &[]));
+        match rest.first() {
+            Some(b'{' | b'[' | b'"') => {
+                self.scan(blank, to);
+                self.enter(to).feed(rest, to)
+            }
+            first => {
+                self.open &= first.is_none();
+                self.scan(text, to);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes one character, written as `raw`.
+    ///
+    /// # Errors
+    /// [`Stop`]: nothing more may go on.
+    pub fn spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
+        if let Some(json) = &mut self.json {
+            return json.character(raw, text, to);
+        }
+        if self.open && matches!(text, b"{" | b"[" | b"\"") {
+            return self.enter(to).character(raw, text, to);
+        }
+        self.open &= blanks(text) == text.len();
+        self.scan_spelled(raw, text, to);
+        Ok(())
+    }
+
+    /// Takes characters that are no JSON, whatever they look like.
+    pub fn scan(&mut self, text: &[u8], to: &mut Sink<'_>) {
+        if !text.is_empty() {
+            self.channel.plain(to.rules, text, to.tally, to.out);
+        }
+    }
+
+    /// Takes characters that are no JSON, written as `raw`.
+    pub fn scan_spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) {
+        self.channel.escape(to.rules, raw, text, to.tally, to.out);
+    }
+
+    /// It has ended; another may begin.
+    pub fn finish(&mut self, to: &mut Sink<'_>) {
+        if let Some(mut json) = self.json.take() {
+            json.finish(to);
+        }
+        self.channel.finish(to.rules, to.tally, to.out);
+        self.open = false;
+    }
+
+    /// How many bytes are held.
+    pub fn held(&self) -> usize {
+        self.channel.held().saturating_add(self.json.as_ref().map_or(0, |json| json.held()))
+    }
+
+    /// It is JSON, as it seems.
+    fn enter(&mut self, to: &mut Sink<'_>) -> &mut Json {
+        self.channel.finish(to.rules, to.tally, to.out);
+        self.json.insert(Box::new(Json::within(self.level, self.place)))
+    }
+}
+
+fn blanks(text: &[u8]) -> usize {
+    text.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n')).unwrap_or(text.len())
+}
