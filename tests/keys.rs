@@ -3,26 +3,40 @@
 
 use std::time::Duration;
 
-use scopewarden_host::drive::{ExchangeId, Proxy, Settings};
-use scopewarden_host::{CallResponse, HeaderMap};
+use scopewarden_host::drive::{ExchangeId, Proxy, Settings, World};
+use scopewarden_host::{CallResponse, HeaderMap, Linked};
 use scopewarden_testkit::scenario::{TokenSpec, jwks, mint};
 use serde_json::{Value, json};
 
 const ISSUERS: [&str; 2] = ["https://one.test/", "https://two.test/"];
 
-fn policy() -> String {
+fn policy(mode: &str) -> String {
     let issuer = |issuer: &&str| {
         let url = format!("{issuer}keys");
         json!({"issuer": issuer, "audiences": ["scopewarden"], "jwks": {"cluster": "idp", "url": url}})
     };
     let issuers: Vec<Value> = ISSUERS.iter().map(issuer).collect();
-    let operation =
-        json!({"id": "a.read", "method": "GET", "path": "/a", "scope": "a", "tier": "read"});
-    json!({"policy": "keys", "identity": {"issuers": issuers}, "operations": [operation]})
-        .to_string()
+    let operation = |id: &str, method: &str, path: &str| json!({"id": id, "method": method, "path": path, "scope": "a", "tier": "read"});
+    let mut judged = operation("a.judge", "POST", "/judged");
+    judged["model"] = json!("/model");
+    let operations =
+        [operation("a.read", "GET", "/a"), operation("a.upload", "POST", "/upload"), judged];
+    json!({"policy": "keys", "mode": mode, "identity": {"issuers": issuers}, "operations": operations}).to_string()
+}
+
+fn start(guest: &Linked<World>, mode: &str) -> Proxy {
+    let settings = Settings { clusters: vec!["idp".to_owned()], ..Settings::default() };
+    let mut proxy = Proxy::start(guest, settings, policy(mode).as_bytes()).unwrap();
+    proxy.advance(Duration::from_millis(250));
+    assert_eq!(proxy.calls().len(), 2, "both fetches are under way");
+    proxy
 }
 
 fn request(proxy: &mut Proxy, issuer: &str) -> ExchangeId {
+    begin(proxy, issuer, "GET", "/a", true)
+}
+
+fn begin(proxy: &mut Proxy, issuer: &str, method: &str, path: &str, end: bool) -> ExchangeId {
     let claims = json!({"iss": issuer, "scope": "a"});
     let spec = TokenSpec {
         claims: claims.as_object().cloned().unwrap_or_default(),
@@ -31,13 +45,14 @@ fn request(proxy: &mut Proxy, issuer: &str) -> ExchangeId {
     let token = mint(&spec, proxy.now().as_secs().try_into().unwrap());
     let id = proxy.open().unwrap();
     let mut headers = HeaderMap::from([
-        (":method", "GET"),
+        (":method", method),
         (":scheme", "http"),
         (":authority", "gateway.test"),
-        (":path", "/a"),
+        (":path", path),
     ]);
     headers.add("authorization", format!("Bearer {token}"));
-    proxy.request_headers(id, headers, true);
+    headers.add("content-type", "application/json");
+    proxy.request_headers(id, headers, end);
     id
 }
 
@@ -62,10 +77,7 @@ fn status(proxy: &Proxy, id: ExchangeId) -> Option<u32> {
 fn what_one_issuer_answers_leaves_those_waiting_who_need_another() {
     let guest = scopewarden_tests::wasm::link().unwrap();
     let start = || {
-        let settings = Settings { clusters: vec!["idp".to_owned()], ..Settings::default() };
-        let mut proxy = Proxy::start(&guest, settings, policy().as_bytes()).unwrap();
-        proxy.advance(Duration::from_millis(250));
-        assert_eq!(proxy.calls().len(), 2, "both fetches are under way");
+        let mut proxy = start(&guest, "enforce");
         let waiting = ISSUERS.map(|issuer| request(&mut proxy, issuer));
         (proxy, waiting)
     };
@@ -85,5 +97,37 @@ fn what_one_issuer_answers_leaves_those_waiting_who_need_another() {
     answer(&mut proxy, ISSUERS[0], "503", "down");
     assert_eq!(waiting.map(|id| status(&proxy, id)), [Some(503), Some(503)]);
     assert!(waiting.iter().all(|id| !proxy.exchange(*id).upstream().ended));
+    assert_eq!(proxy.violations(), []);
+}
+
+#[test]
+fn a_body_that_nobody_reads_waits_piece_by_piece() {
+    let guest = scopewarden_tests::wasm::link().unwrap();
+    let mut proxy = start(&guest, "enforce");
+    let id = begin(&mut proxy, ISSUERS[0], "POST", "/upload", false);
+    for piece in ["", "one ", "two "] {
+        proxy.request_body(id, piece.as_bytes(), false);
+        assert!(proxy.exchange(id).upstream().head.is_none(), "nothing has gone on");
+    }
+    answer(&mut proxy, ISSUERS[0], "200", &jwks().to_string());
+    proxy.request_body(id, b"three ", false);
+    proxy.request_body(id, b"four", true);
+    let sent: Vec<&[u8]> = proxy.exchange(id).upstream().chunks.iter().map(Vec::as_slice).collect();
+    assert_eq!(sent, [&b"one two "[..], b"three ", b"four"]);
+    assert_eq!(proxy.violations(), []);
+}
+
+/// In shadow mode a request may go on before its body has been read.
+#[test]
+fn a_body_that_is_being_kept_goes_on_with_its_next_piece() {
+    let guest = scopewarden_tests::wasm::link().unwrap();
+    let mut proxy = start(&guest, "shadow");
+    let id = begin(&mut proxy, ISSUERS[0], "POST", "/judged", false);
+    proxy.request_body(id, b"{\"model\":", false);
+    answer(&mut proxy, ISSUERS[0], "503", "down");
+    proxy.request_body(id, b"\"m\"", false);
+    proxy.request_body(id, b"}", true);
+    let sent: Vec<&[u8]> = proxy.exchange(id).upstream().chunks.iter().map(Vec::as_slice).collect();
+    assert_eq!(sent, [&b"{\"model\":\"m\""[..], b"}"]);
     assert_eq!(proxy.violations(), []);
 }

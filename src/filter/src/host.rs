@@ -47,7 +47,10 @@ pub(crate) enum Level {
 #[repr(u32)]
 pub(crate) enum Action {
     Continue = 0,
+    /// A body that is kept is shown as a whole again when more of it comes.
     Pause = 1,
+    /// What comes later is shown by itself, and the sender is slowed down instead of being refused for too much.
+    PauseAndWatermark = 2,
 }
 
 /// Metric types, by their ABI numbers.

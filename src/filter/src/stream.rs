@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     exchange: Exchange,
     /// The call to the approval service that is under way.
     call: Option<u32>,
+    /// The host keeps a body that has not ended.
+    buffers: bool,
 }
 
 /// What the host calls.
@@ -43,6 +45,7 @@ impl StreamContext {
                     context_id,
                     exchange: Exchange::new(policy, record),
                     call: None,
+                    buffers: false,
                 }))
             })
         };
@@ -71,6 +74,13 @@ impl StreamContext {
 
     fn is_held(&self) -> bool {
         self.stream.as_ref().is_some_and(|s| s.borrow().exchange.is_held())
+    }
+
+    /// Notes whether the host keeps a body that has not ended.
+    fn keeps(&self, keeps: bool) {
+        if let Some(stream) = &self.stream {
+            stream.borrow_mut().buffers = keeps;
+        }
     }
 
     fn body(&self) -> Vec<u8> {
@@ -152,7 +162,7 @@ pub(crate) fn answered(shared: &Rc<RefCell<Shared>>, token: u32, headers: usize,
     }
     let answer = Response::answer(response.as_ref());
     let (flow, _) = step(&stream, shared, Input::Approval(answer));
-    resume(flow);
+    resume(&stream, flow);
 }
 
 fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
@@ -194,12 +204,16 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
 /// Called by the root, in the stream's own effective context; tells whether it still waits for keys.
 pub(crate) fn keys_changed(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>) -> bool {
     let (flow, waits) = step(stream, shared, Input::KeysChanged);
-    resume(flow);
+    resume(stream, flow);
     waits
 }
 
-/// Lets a request go on from a callback that is not its own.
-fn resume(flow: Flow) {
+/// Lets a request go on from a callback that is not its own. One whose body is still being kept goes on from the next
+/// callback of its body: Envoy before 1.40 loses the piece that follows otherwise.
+fn resume(stream: &Rc<RefCell<Stream>>, flow: Flow) {
+    if stream.borrow().buffers {
+        return;
+    }
     if flow == Flow::Continue && host::resume_request().is_err() {
         host::log(Level::Error, "a held request cannot be resumed");
     }
@@ -251,15 +265,21 @@ impl StreamContext {
             return self.step(Input::RequestBody { received: size, whole: None });
         }
         self.received.set(size);
+        // A body that decides is kept as a whole; one that does not may be endless, as a WebSocket's is.
+        let whole = self.reads_body();
         let body = if end_of_stream { self.body() } else { Vec::new() };
-        self.step(Input::RequestBody {
+        let action = self.step(Input::RequestBody {
             received: size,
             whole: end_of_stream.then_some(body.as_slice()),
-        })
+        });
+        let holds = matches!(action, Action::Pause);
+        self.keeps(holds && whole && !end_of_stream);
+        if holds && !whole { Action::PauseAndWatermark } else { action }
     }
 
     pub(crate) fn on_request_trailers(&self) -> Action {
         let body = self.body();
+        self.keeps(false);
         self.step(Input::RequestTrailers { whole: &body })
     }
 

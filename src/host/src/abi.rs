@@ -61,8 +61,10 @@ impl Status {
 pub enum Action {
     /// Go on.
     Continue,
-    /// Hold.
+    /// Hold; a body is kept, and shown as a whole again when more of it comes.
     Pause,
+    /// Hold; a body is kept, what comes later is shown by itself, and the sender is slowed down.
+    PauseAndWatermark,
 }
 
 impl Action {
@@ -70,6 +72,7 @@ impl Action {
     pub(crate) const fn from_code(code: u32) -> Self {
         match code {
             0 => Self::Continue,
+            2 => Self::PauseAndWatermark,
             _ => Self::Pause,
         }
     }

@@ -64,6 +64,9 @@ pub enum Violation {
     ResumeWhileNotPaused(Direction),
     /// Resumed a direction inside of its own callback, where returning Continue is the way.
     ResumeInsideCallback(Direction),
+    /// Resumed a direction whose body is kept by Pause and has not ended. Envoy before 1.40 loses the next piece: it still
+    /// adds it to what was kept. Continue in the next body callback is the way.
+    ResumeWhileBuffering(Direction),
     /// Touched a header map that is not there in this phase.
     HeadersNotAccessible(MapType),
     /// Wrote a header map that can only be read in this phase.
@@ -116,6 +119,8 @@ pub(super) struct Half {
     /// The chunk at hand, or all that Pause has accumulated.
     pub(super) buffer: Vec<u8>,
     pub(super) buffer_open: bool,
+    /// What was shown, and waits behind a watermark.
+    pub(super) shown: Vec<u8>,
     /// The last body callback paused: the next chunk is added.
     pub(super) buffering: bool,
     pub(super) trailers: Option<HeaderMap>,
@@ -157,8 +162,9 @@ impl Half {
         if self.begun && self.sent.head.is_none() {
             self.sent.head = Some(self.headers.clone());
         }
-        if !self.buffer.is_empty() {
-            self.sent.chunks.push(std::mem::take(&mut self.buffer));
+        self.shown.append(&mut self.buffer);
+        if !self.shown.is_empty() {
+            self.sent.chunks.push(std::mem::take(&mut self.shown));
         }
         self.sent.trailers.clone_from(&self.trailers);
         self.sent.ended = self.ended;
@@ -172,6 +178,7 @@ impl Half {
         self.buffer_open = false;
         self.trailers_open = false;
         self.buffer.clear();
+        self.shown.clear();
         self.waiting.clear();
     }
 

@@ -174,6 +174,12 @@ impl Proxy {
                 half.release();
                 self.released(id, direction);
             }
+            Action::PauseAndWatermark => {
+                half.paused = Some(at);
+                half.stopped = holds_all || at == At::Trailers;
+                half.buffering = false;
+                half.shown.append(&mut half.buffer);
+            }
             Action::Pause => {
                 half.paused = Some(at);
                 half.stopped = holds_all || at == At::Trailers;
@@ -208,7 +214,12 @@ impl Proxy {
             self.world_mut().violations.push((Some(id), violation));
             return;
         }
+        let buffering = half.buffering && !half.ended;
         half.release();
+        if buffering {
+            let violation = Violation::ResumeWhileBuffering(direction);
+            self.world_mut().violations.push((Some(id), violation));
+        }
         self.released(id, direction);
         // What has waited is shown now, until the filter stops again.
         while let Some(exchange) = self.live(id) {

@@ -180,6 +180,17 @@ fn resuming_is_for_what_is_paused_and_from_elsewhere() {
 }
 
 #[test]
+fn behind_a_watermark_each_piece_is_shown_once() {
+    let (mut proxy, id) =
+        proxy(&[("request_headers", PAUSE), ("request_body", "(i32.const 2)")], settings());
+    proxy.request_headers(id, get(), false);
+    proxy.request_body(id, b"abc", false);
+    proxy.request_body(id, b"de", true);
+    assert_eq!(proxy.exchange(id).upstream().head, None);
+    assert_eq!(log(&mut proxy), "H030 B030 B021");
+}
+
+#[test]
 fn waiting_for_a_body_that_is_not_there_is_stuck() {
     let (mut proxy, id) = proxy(&[("request_headers", PAUSE)], settings());
     proxy.request_headers(id, get(), true);
