@@ -1,7 +1,7 @@
 //! The detectors, as policies and people name them.
 
 use super::catalogue::secrets;
-use super::scanner::PERSONAL;
+use super::detectors::PERSONAL;
 
 /// Detectors that are named together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

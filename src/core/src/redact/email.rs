@@ -1,98 +1,137 @@
-//! E-mail addresses.
+//! E-mail addresses: found by their `@`, by looking back for what is before it and on for what is behind.
 
 use super::set::Set;
 
-const LOCAL: Set = Set::of(b"A-Za-z0-9._%+'-");
+/// What a local part is made of, as far as people use it.
+pub const LOCAL: Set = Set::of(b"A-Za-z0-9._%+'-");
 const DOMAIN: Set = Set::of(b"A-Za-z0-9.-");
 /// Longest local part (RFC 5321).
-const MAX_LOCAL: u64 = 64;
+const MAX_LOCAL: usize = 64;
 
-/// Where in an address the text is.
+/// Where in an address the text is, between pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Email {
-    state: State,
+    /// What stands behind an `@`, while it goes on.
+    domain: Option<Domain>,
+    /// From where the text may be a local part, up to the end of the last piece.
+    local: Option<u64>,
+    /// Before this, everything belongs to what was read as a domain.
+    floor: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Outside,
-    /// Since `start`, what can be a local part.
-    Local { start: u64 },
-    /// Behind the `@`.
-    Domain { start: u64, label: u32, letters: bool, dots: u32, end: Option<u64> },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Domain {
+    start: u64,
+    label: u32,
+    letters: bool,
+    dots: u32,
+    end: Option<u64>,
+}
+
+impl Domain {
+    const fn new(start: u64) -> Self {
+        Self { start, label: 0, letters: true, dots: 0, end: None }
+    }
+
+    /// Takes a byte; `false`: the domain ends before it.
+    fn takes(&mut self, byte: u8, at: u64) -> bool {
+        match byte {
+            b'.' if self.label == 0 => return false,
+            b'.' => {
+                self.dots = self.dots.saturating_add(1);
+                (self.label, self.letters) = (0, true);
+            }
+            _ if DOMAIN.has(byte) => {
+                self.label = self.label.saturating_add(1);
+                self.letters &= byte.is_ascii_alphabetic();
+                // A top-level domain has two letters at least; what follows it belongs to the address, too.
+                let top = self.dots > 0 && self.label >= 2 && self.letters;
+                if (top || self.end.is_some()) && byte != b'-' {
+                    self.end = Some(at.saturating_add(1));
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
 }
 
 impl Email {
-    /// Takes the byte at `at`; an address that has ended, from where to where.
-    pub fn step(&mut self, byte: u8, at: u64) -> Option<(u64, u64)> {
-        match &mut self.state {
-            State::Outside => {
-                if LOCAL.has(byte) {
-                    self.state = State::Local { start: at };
-                }
-                None
-            }
-            State::Local { start } => {
-                if byte == b'@' {
-                    let start = (*start).max(at.saturating_sub(MAX_LOCAL));
-                    self.state =
-                        State::Domain { start, label: 0, letters: true, dots: 0, end: None };
-                } else if !LOCAL.has(byte) {
-                    self.state = State::Outside;
-                }
-                None
-            }
-            State::Domain { label, letters, dots, end, .. } if DOMAIN.has(byte) => {
-                match byte {
-                    b'.' if *label == 0 => return self.leave(byte, at),
-                    b'.' => {
-                        *dots = dots.saturating_add(1);
-                        (*label, *letters) = (0, true);
-                    }
-                    _ => {
-                        *label = label.saturating_add(1);
-                        *letters &= byte.is_ascii_alphabetic();
-                        // A top-level domain has two letters at least; what follows it belongs to the address, too.
-                        let top = *dots > 0 && *label >= 2 && *letters;
-                        if (top || end.is_some()) && byte != b'-' {
-                            *end = Some(at.saturating_add(1));
-                        }
-                    }
-                }
-                None
-            }
-            State::Domain { .. } => self.leave(byte, at),
+    /// Whether a domain is being read.
+    pub const fn is_open(&self) -> bool {
+        self.domain.is_some()
+    }
+
+    /// There is an `@` at `at` of the piece, which is at `base` of the text, and no domain before it.
+    pub fn begin(&mut self, piece: &[u8], at: usize, base: u64) {
+        let start = self.local_before(piece.get(..at).unwrap_or_default(), base);
+        if let Some(start) = start {
+            self.domain = Some(Domain::new(start));
         }
+    }
+
+    /// Reads the domain on from `at` of the piece. Addresses that have ended go to `found`; gives the place behind what it has read.
+    pub fn read(
+        &mut self,
+        piece: &[u8],
+        at: usize,
+        base: u64,
+        found: &mut Vec<(u64, u64)>,
+    ) -> usize {
+        let Some(mut domain) = self.domain.take() else { return at };
+        for (place, byte) in piece.iter().enumerate().skip(at) {
+            let now = place_in(base, place);
+            if domain.takes(*byte, now) {
+                continue;
+            }
+            found.extend(domain.end.map(|end| (domain.start, end)));
+            if *byte == b'@' {
+                // `a@b@c.org`: what was a domain can be a local part.
+                domain = Domain::new(domain.end.unwrap_or(now));
+            } else {
+                self.floor = now;
+                return place.saturating_add(1);
+            }
+        }
+        self.domain = Some(domain);
+        piece.len()
+    }
+
+    /// The piece has ended.
+    pub fn rest(&mut self, piece: &[u8], base: u64) {
+        self.local = if self.domain.is_some() { None } else { self.local_before(piece, base) };
     }
 
     /// The text ends.
     pub fn finish(&mut self) -> Option<(u64, u64)> {
-        match std::mem::take(&mut self.state) {
-            State::Domain { start, end, .. } => end.map(|end| (start, end)),
-            _ => None,
+        let domain = std::mem::take(self).domain?;
+        domain.end.map(|end| (domain.start, end))
+    }
+
+    /// From where the text, of which a piece has ended, may still be an address, or is one that has not ended; and up to where it
+    /// surely is one.
+    pub fn live(&self) -> Option<(u64, Option<u64>)> {
+        match self.domain {
+            Some(domain) => Some((domain.start, domain.end)),
+            None => self.local.map(|start| (start, None)),
         }
     }
 
-    /// From where the text may still be an address, or is one that has not ended; and up to where it surely is one.
-    pub fn live(&self, now: u64) -> Option<(u64, Option<u64>)> {
-        match self.state {
-            State::Outside => None,
-            State::Local { start } => Some((start.max(now.saturating_sub(MAX_LOCAL)), None)),
-            State::Domain { start, end, .. } => Some((start, end)),
+    /// Where what can be a local part begins, when `before` ends with it.
+    fn local_before(&self, before: &[u8], base: u64) -> Option<u64> {
+        let last = before.iter().rev().take(MAX_LOCAL);
+        let count = last.take_while(|byte| LOCAL.has(**byte)).count();
+        let end = place_in(base, before.len());
+        let mut start = place_in(base, before.len().saturating_sub(count));
+        if count == before.len() {
+            start = self.local.unwrap_or(start);
         }
+        let least = end.saturating_sub(u64::try_from(MAX_LOCAL).unwrap_or_default());
+        let start = start.max(least).max(self.floor);
+        (start < end).then_some(start)
     }
+}
 
-    /// A domain has ended before `byte`, which may begin something new.
-    fn leave(&mut self, byte: u8, at: u64) -> Option<(u64, u64)> {
-        let ended = self.finish();
-        // `a@b@c.org`: what was a domain can be a local part.
-        if byte == b'@' {
-            let start = ended.map_or(at, |(_, end)| end);
-            self.state = State::Domain { start, label: 0, letters: true, dots: 0, end: None };
-        } else if LOCAL.has(byte) {
-            self.state = State::Local { start: at };
-        }
-        ended
-    }
+fn place_in(base: u64, at: usize) -> u64 {
+    base.saturating_add(u64::try_from(at).unwrap_or_default())
 }

@@ -120,8 +120,8 @@ impl Masker {
 
 #[cfg(test)]
 mod tests {
+    use super::super::detectors::Detectors;
     use super::super::rules::Uncertain;
-    use super::super::scanner::Detectors;
     use super::*;
 
     fn rules() -> Arc<Rules> {

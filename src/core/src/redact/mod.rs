@@ -5,6 +5,7 @@ mod action;
 mod catalogue;
 mod channel;
 mod checks;
+mod detectors;
 mod email;
 mod iban;
 mod json;
@@ -16,20 +17,27 @@ mod rules;
 mod scanner;
 mod set;
 mod shape;
+mod sieve;
 mod sink;
+mod view;
 
 pub use about::{About, Group, builtin};
 pub use action::Action;
 pub use catalogue::secrets;
 pub use channel::{Channel, Tally};
+pub use detectors::{Detectors, PERSONAL};
 pub use json::Json;
 pub use masker::{Kind, Masker};
 pub use path::Paths;
 pub use rules::{DetectorSet, OnUncertain, Rules, Stop, Uncertain};
-pub use scanner::{Detectors, PERSONAL, Part, Scanner};
+pub use scanner::{Part, Scanner};
 pub use set::Set;
 pub use shape::{Over, Proof, Run, Shape};
 pub use sink::Sink;
 
+#[cfg(test)]
+mod compare;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

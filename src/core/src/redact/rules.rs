@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::detectors::Detectors;
 use super::path::Paths;
-use super::scanner::Detectors;
 
 /// What is masked in the responses to one caller.
 #[derive(Clone, Debug)]

@@ -9,97 +9,17 @@
 //! Where a piece ends makes no difference: what is decided depends on the bytes alone. Each detector looks for itself, and a byte is masked
 //! when any of them says so; one more detector never uncovers anything.
 
-use super::catalogue::secrets;
+use super::detectors::{EMAIL, IBAN, Looks, NUMBER, SHORT};
 use super::email::Email;
 use super::iban::Iban;
-use super::literal::Automaton;
-use super::number::{Kinds, Number, Numbers};
-use super::rules::{DetectorSet, Rules};
-use super::shape::{Candidate, Shape, Step};
+use super::literal::Ended;
+use super::number::{Number, Numbers};
+use super::rules::Rules;
+use super::shape::{Candidate, Step};
+use super::view::{Tail, View};
 
 /// Most candidates of shapes that are followed at a time. More are masked as if they were secrets.
 const MAX_CANDIDATES: usize = 32;
-
-/// What to look for.
-#[derive(Clone, Debug)]
-pub struct Detectors {
-    automaton: Automaton,
-    /// For each literal, its shape.
-    shape_of: Vec<u16>,
-    shapes: Vec<(Shape, u16)>,
-    names: Vec<String>,
-    email: Option<u16>,
-    iban: Option<u16>,
-    numbers: Kinds,
-    number_names: [(Kinds, u16); 4],
-}
-
-/// Detectors of personal data.
-pub const PERSONAL: [&str; 6] = ["email", "phone", "card", "iban", "ssn", "ip"];
-
-impl Detectors {
-    /// The detectors with these names, and the user's own shapes by name.
-    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, own: Vec<(String, Shape)>) -> Self {
-        let wanted: Vec<&str> = names.into_iter().collect();
-        let mut built = Self {
-            automaton: Automaton::new::<&[u8]>(&[]),
-            shape_of: Vec::new(),
-            shapes: Vec::new(),
-            names: Vec::new(),
-            email: None,
-            iban: None,
-            numbers: Kinds(0),
-            number_names: [(Kinds(0), 0); 4],
-        };
-        let known = secrets().into_iter().filter(|known| wanted.contains(&known.name));
-        let known = known.map(|k| (k.name.to_owned(), k.shapes));
-        for (name, shapes) in known.chain(own.into_iter().map(|(name, shape)| (name, vec![shape])))
-        {
-            let id = built.name(&name);
-            built.shapes.extend(shapes.into_iter().map(|shape| (shape, id)));
-        }
-        let mut literals = Vec::new();
-        for (shape, name) in (0..).zip(&built.shapes).map(|(n, (shape, _))| (shape, n)) {
-            for literal in &shape.literals {
-                literals.push(literal.clone());
-                built.shape_of.push(name);
-            }
-        }
-        built.automaton = Automaton::new(&literals);
-        built.personal(&wanted);
-        built
-    }
-
-    fn personal(&mut self, wanted: &[&str]) {
-        let id = |built: &mut Self, name: &str| wanted.contains(&name).then(|| built.name(name));
-        self.email = id(self, "email");
-        self.iban = id(self, "iban");
-        let numbers = [
-            ("card", Kinds::CARD),
-            ("ssn", Kinds::SSN),
-            ("phone", Kinds::PHONE),
-            ("ip", Kinds::IP),
-        ];
-        for (slot, (name, kind)) in (0..).zip(numbers) {
-            if let Some(id) = id(self, name)
-                && let Some(place) = self.number_names.get_mut::<usize>(slot)
-            {
-                self.numbers = Kinds(self.numbers.0 | kind.0);
-                *place = (kind, id);
-            }
-        }
-    }
-
-    fn name(&mut self, name: &str) -> u16 {
-        self.names.push(name.to_owned());
-        u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX)
-    }
-
-    /// The name of a detector.
-    pub fn name_of(&self, detector: u16) -> &str {
-        self.names.get(usize::from(detector)).map_or("secret", String::as_str)
-    }
-}
 
 /// A part of the text that is masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,36 +43,12 @@ pub struct Part {
     pub continues: bool,
 }
 
-/// What is looked for in the text of one caller.
-struct Looks<'r> {
-    detectors: &'r Detectors,
-    off: &'r DetectorSet,
-    email: Option<u16>,
-    iban: Option<u16>,
-    numbers: Kinds,
-}
-
-impl<'r> Looks<'r> {
-    fn new(rules: &'r Rules) -> Self {
-        let (detectors, off) = (&*rules.detectors, &rules.off);
-        let on = |detector: &u16| !off.has(*detector);
-        let mut numbers = detectors.numbers;
-        if !off.is_empty() {
-            let named = detectors.number_names.iter().filter(|(_, detector)| off.has(*detector));
-            named.for_each(|(kind, _)| numbers = Kinds(numbers.0 & !kind.0));
-        }
-        let (email, iban) = (detectors.email.filter(on), detectors.iban.filter(on));
-        Self { detectors, off, email, iban, numbers }
-    }
-}
-
 /// One text that comes in pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Scanner {
     at: u64,
     settled: u64,
-    state: u16,
-    before: Before,
+    before: Tail,
     live: Vec<Candidate>,
     email: Email,
     iban: Iban,
@@ -162,41 +58,14 @@ pub struct Scanner {
     masked: Option<u16>,
 }
 
-/// The last bytes, to look at what stands before a literal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Before([u8; 64]);
-
-impl Default for Before {
-    fn default() -> Self {
-        Self([b' '; 64])
-    }
-}
-
-impl Before {
-    fn push(&mut self, byte: u8, at: u64) {
-        if let Some(slot) = self.0.get_mut(Self::slot(at)) {
-            *slot = byte;
-        }
-    }
-
-    /// The byte at `at`, one of the last 64; a space before the text begins.
-    fn get(&self, at: Option<u64>) -> u8 {
-        at.and_then(|at| self.0.get(Self::slot(at))).copied().unwrap_or(b' ')
-    }
-
-    fn slot(at: u64) -> usize {
-        usize::try_from(at % 64).unwrap_or_default()
-    }
-}
-
 impl Scanner {
     /// Takes the next piece. Says what of the text is settled now, part by part.
     pub fn feed(&mut self, rules: &Rules, piece: &[u8], parts: &mut Vec<Part>) {
         let looks = Looks::new(rules);
-        let mut numbers = Vec::new();
-        for byte in piece {
-            self.byte(&looks, *byte, &mut numbers);
-        }
+        let before = self.before.clone();
+        self.read(&looks, &before.then(piece), before.three());
+        self.before.push(piece);
+        self.at = self.at.saturating_add(length(piece.len()));
         self.settle(&looks, false, parts);
     }
 
@@ -234,44 +103,77 @@ impl Scanner {
         self.at
     }
 
-    fn byte(&mut self, looks: &Looks<'_>, byte: u8, numbers: &mut Vec<Number>) {
-        let at = self.at;
-        if !self.live.is_empty() {
-            self.step_live(looks, byte, at);
-        }
-        self.before.push(byte, at);
-        self.at = at.saturating_add(1);
-        self.state = looks.detectors.automaton.step(self.state, byte);
-        for literal in looks.detectors.automaton.ending(self.state) {
-            self.begin(looks, *literal);
-        }
-        if let Some(detector) = looks.email
-            && let Some((start, end)) = self.email.step(byte, at)
-        {
-            self.spans.push(Span { start, detector, end });
-        }
-        if let Some(detector) = looks.iban
-            && let Some((start, end)) = self.iban.step(byte, at)
-        {
-            self.spans.push(Span { start, detector, end });
-        }
-        if looks.numbers.0 != 0 {
-            self.numbers.step(looks.numbers, byte, at, numbers);
-            if !numbers.is_empty() {
-                self.number_spans(looks, numbers);
-                numbers.clear();
+    /// Reads a piece: what was open goes on, then everything that the sieve finds is looked at.
+    fn read(&mut self, looks: &Looks<'_>, view: &View<'_>, last: [u8; 3]) {
+        // Up to where each has read.
+        let mut numbers = if self.numbers.is_open() { self.number(looks, view, 0) } else { 0 };
+        let mut iban = if self.iban.is_open() { self.iban(looks, view, 0) } else { 0 };
+        let mut email = if self.email.is_open() { self.email(looks, view, 0) } else { 0 };
+        let mut advanced = 0;
+        for (at, kinds) in looks.detectors.sieve.hits(last, view.piece) {
+            let is = |kind: u32| kinds.wrapping_shr(kind) & 1 == 1;
+            if is(NUMBER) && at >= numbers && looks.numbers.0 != 0 {
+                numbers = self.number(looks, view, at);
             }
+            if is(IBAN) && at >= iban && looks.iban.is_some() {
+                self.iban.begin(view, at, self.at);
+                iban = self.iban(looks, view, at);
+            }
+            if is(EMAIL) && at >= email && looks.email.is_some() {
+                self.email.begin(view.piece, at, self.at);
+                email = self.email(looks, view, at.saturating_add(1));
+            }
+            if kinds.wrapping_shr(SHORT) != 0 {
+                looks.detectors.literals.ending(view, at, is(SHORT), |ended| {
+                    let end = at.saturating_add(1);
+                    if !self.live.is_empty() {
+                        self.advance(looks, view, advanced, end);
+                    }
+                    advanced = end;
+                    self.begin(looks, view, at, ended);
+                });
+            }
+        }
+        if !self.live.is_empty() {
+            self.advance(looks, view, advanced, view.piece.len());
+        }
+        if looks.email.is_some() {
+            self.email.rest(view.piece, self.at);
         }
     }
 
-    fn step_live(&mut self, looks: &Looks<'_>, byte: u8, at: u64) {
+    fn number(&mut self, looks: &Looks<'_>, view: &View<'_>, at: usize) -> usize {
+        let mut found = Vec::new();
+        let read = self.numbers.read(looks.numbers, view.piece, at, self.at, &mut found);
+        self.number_spans(looks, &found);
+        read
+    }
+
+    fn iban(&mut self, looks: &Looks<'_>, view: &View<'_>, at: usize) -> usize {
+        let mut found = None;
+        let read = self.iban.read(view.piece, at, self.at, &mut found);
+        let detector = looks.iban.unwrap_or_default();
+        self.spans.extend(found.map(|(start, end)| Span { start, detector, end }));
+        read
+    }
+
+    fn email(&mut self, looks: &Looks<'_>, view: &View<'_>, at: usize) -> usize {
+        let mut found = Vec::new();
+        let read = self.email.read(view.piece, at, self.at, &mut found);
+        let detector = looks.email.unwrap_or_default();
+        self.spans.extend(found.into_iter().map(|(start, end)| Span { start, detector, end }));
+        read
+    }
+
+    /// Takes candidates on from one place of the piece to another.
+    fn advance(&mut self, looks: &Looks<'_>, view: &View<'_>, from: usize, to: usize) {
+        let bytes = view.piece.get(from..to).unwrap_or_default();
+        let at = self.at.saturating_add(length(from));
         let mut live = std::mem::take(&mut self.live);
         live.retain_mut(|candidate| {
-            let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(candidate.shape))
-            else {
-                return false;
-            };
-            match candidate.step(shape, byte, at) {
+            let shape = looks.detectors.shapes.get(usize::from(candidate.shape));
+            let Some((shape, detector)) = shape else { return false };
+            match candidate.advance(shape, bytes, at) {
                 Step::Live => true,
                 Step::Dead => false,
                 Step::Over => {
@@ -283,32 +185,26 @@ impl Scanner {
         self.live = live;
     }
 
-    /// A literal has ended.
-    fn begin(&mut self, looks: &Looks<'_>, literal: u16) {
-        let Some(name) = looks.detectors.shape_of.get(usize::from(literal)).copied() else {
+    /// A literal has ended with the byte at `at`.
+    fn begin(&mut self, looks: &Looks<'_>, view: &View<'_>, at: usize, ended: Ended) {
+        let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(ended.shape)) else {
             return;
         };
-        let Some((shape, detector)) = looks.detectors.shapes.get(usize::from(name)) else { return };
-        let first = looks.detectors.shape_of.iter().position(|n| *n == name).unwrap_or_default();
-        let spelling = usize::from(literal).saturating_sub(first);
-        let length = shape.literals.get(spelling).map_or(0, Vec::len);
-        let length = u64::try_from(length).unwrap_or_default();
-        let before = self.at.checked_sub(length.saturating_add(1));
-        if looks.off.has(*detector) || shape.not_after.has(self.before.get(before)) {
+        if looks.off.has(*detector) || shape.not_after.has(view.byte(at, ended.length)) {
             return;
         }
-        if shape.is_single() && self.live.iter().any(|c| c.shape == name) {
+        if shape.is_single() && self.live.iter().any(|c| c.shape == ended.shape) {
             return;
         }
-        let candidate = Candidate::new(name, shape, self.at);
+        let now = self.at.saturating_add(length(at)).saturating_add(1);
         if self.live.len() >= MAX_CANDIDATES {
             let oldest = self.live.remove(0);
             if let Some((_, detector)) = looks.detectors.shapes.get(usize::from(oldest.shape)) {
-                let start = oldest.start.unwrap_or(self.at);
-                self.spans.push(Span { start, detector: *detector, end: self.at });
+                let start = oldest.start.unwrap_or(now);
+                self.spans.push(Span { start, detector: *detector, end: now });
             }
         }
-        self.live.push(candidate);
+        self.live.push(Candidate::new(ended.shape, shape, now));
     }
 
     fn keep(&mut self, candidate: &Candidate, detector: u16) {
@@ -346,7 +242,7 @@ impl Scanner {
             }
         }
         if !all {
-            if let (Some(detector), Some((start, end))) = (looks.email, self.email.live(self.at)) {
+            if let (Some(detector), Some((start, end))) = (looks.email, self.email.live()) {
                 match end {
                     Some(end) => {
                         open.push(Span { start, detector, end });
@@ -356,7 +252,7 @@ impl Scanner {
                 }
             }
             if looks.iban.is_some() {
-                until = until.min(self.iban.live().unwrap_or(until));
+                until = until.min(self.iban.live(self.before.three(), self.at).unwrap_or(until));
             }
             until = until.min(self.numbers.live().unwrap_or(until));
         }
@@ -401,4 +297,8 @@ impl Scanner {
         self.settled = until;
         self.spans.retain(|s| s.end > until || s.start >= until);
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or_default()
 }

@@ -141,8 +141,37 @@ impl Candidate {
         }
     }
 
+    /// Takes bytes, the first of which is at `at`.
+    pub fn advance(&mut self, shape: &Shape, bytes: &[u8], mut at: u64) -> Step {
+        let mut rest = bytes;
+        loop {
+            let run = self.ahead(shape, rest);
+            rest = rest.get(run..).unwrap_or_default();
+            at = at.saturating_add(u64::try_from(run).unwrap_or_default());
+            let Some((byte, after)) = rest.split_first() else { return Step::Live };
+            match self.step(shape, *byte, at) {
+                Step::Live => rest = after,
+                ended => return ended,
+            }
+            at = at.saturating_add(1);
+        }
+    }
+
+    /// Takes the bytes that only make a run longer, of which nothing more has to be known; says how many.
+    fn ahead(&mut self, shape: &Shape, bytes: &[u8]) -> usize {
+        let Some(run) = shape.runs.get(usize::from(self.run)) else { return 0 };
+        let room = match (self.certain, self.is_last(shape)) {
+            (true, _) => bytes.len(),
+            (false, true) => return 0,
+            (false, false) => usize::from(run.max.saturating_sub(self.count)),
+        };
+        let count = bytes.iter().take(room).take_while(|byte| run.set.has(**byte)).count();
+        self.count = self.count.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
+        count
+    }
+
     /// Takes the byte at `at`.
-    pub fn step(&mut self, shape: &Shape, byte: u8, at: u64) -> Step {
+    fn step(&mut self, shape: &Shape, byte: u8, at: u64) -> Step {
         loop {
             let Some(run) = shape.runs.get(usize::from(self.run)) else { return self.done(at) };
             if run.set.has(byte) && (self.count < run.max || self.certain) {

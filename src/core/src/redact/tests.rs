@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn all() -> Rules {
+pub fn all() -> Rules {
     let known = secrets();
     let names = known.iter().map(|k| k.name).chain(PERSONAL);
     Rules::new(Detectors::new(names, Vec::new()))
@@ -168,7 +168,7 @@ fn every_kind_is_found_wherever_the_text_is_cut() {
 }
 
 /// Text in which everything may begin, and little is whole.
-fn hostile() -> impl Strategy<Value = String> {
+pub fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => "[a-zA-Z0-9 ]{0,12}",
         1 => "[0-9]{1,5}[ .-]",

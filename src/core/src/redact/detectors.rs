@@ -1,0 +1,135 @@
+//! What is looked for.
+
+use super::catalogue::secrets;
+use super::email::LOCAL;
+use super::literal::Literals;
+use super::number::Kinds;
+use super::rules::{DetectorSet, Rules};
+use super::set::Set;
+use super::shape::Shape;
+use super::sieve::Sieve;
+
+/// Kinds of windows that the sieve looks for: what may begin a number, an IBAN or an e-mail address, or end a literal.
+pub(super) const NUMBER: u32 = 0;
+pub(super) const IBAN: u32 = 1;
+pub(super) const EMAIL: u32 = 2;
+pub(super) const SHORT: u32 = 3;
+pub(super) const FIRST_LITERAL: u32 = 4;
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct Detectors {
+    pub(super) sieve: Sieve,
+    pub(super) literals: Literals,
+    pub(super) shapes: Vec<(Shape, u16)>,
+    names: Vec<String>,
+    email: Option<u16>,
+    iban: Option<u16>,
+    numbers: Kinds,
+    pub(super) number_names: [(Kinds, u16); 4],
+}
+
+/// Detectors of personal data.
+pub const PERSONAL: [&str; 6] = ["email", "phone", "card", "iban", "ssn", "ip"];
+
+impl Detectors {
+    /// The detectors with these names, and the user's own shapes by name.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, own: Vec<(String, Shape)>) -> Self {
+        let wanted: Vec<&str> = names.into_iter().collect();
+        let mut built = Self {
+            sieve: Sieve::new(),
+            literals: Literals::default(),
+            shapes: Vec::new(),
+            names: Vec::new(),
+            email: None,
+            iban: None,
+            numbers: Kinds(0),
+            number_names: [(Kinds(0), 0); 4],
+        };
+        let known = secrets().into_iter().filter(|known| wanted.contains(&known.name));
+        let known = known.map(|k| (k.name.to_owned(), k.shapes));
+        for (name, shapes) in known.chain(own.into_iter().map(|(name, shape)| (name, vec![shape])))
+        {
+            let id = built.name(&name);
+            built.shapes.extend(shapes.into_iter().map(|shape| (shape, id)));
+        }
+        let shapes = (0..).zip(&built.shapes);
+        let literals =
+            shapes.flat_map(|(n, (shape, _))| shape.literals.iter().map(move |l| (l.clone(), n)));
+        built.literals = Literals::new(literals);
+        built.literals.sift(&mut built.sieve, SHORT, FIRST_LITERAL);
+        built.personal(&wanted);
+        built
+    }
+
+    fn personal(&mut self, wanted: &[&str]) {
+        let id = |built: &mut Self, name: &str| wanted.contains(&name).then(|| built.name(name));
+        self.email = id(self, "email");
+        self.iban = id(self, "iban");
+        let numbers = [
+            ("card", Kinds::CARD),
+            ("ssn", Kinds::SSN),
+            ("phone", Kinds::PHONE),
+            ("ip", Kinds::IP),
+        ];
+        for (slot, (name, kind)) in (0..).zip(numbers) {
+            if let Some(id) = id(self, name)
+                && let Some(place) = self.number_names.get_mut::<usize>(slot)
+            {
+                self.numbers = Kinds(self.numbers.0 | kind.0);
+                *place = (kind, id);
+            }
+        }
+        self.sift();
+    }
+
+    /// Has the sieve look for what personal data begin with.
+    fn sift(&mut self) {
+        const WORD: Set = Set::of(b"A-Za-z0-9_").or(HIGH);
+        const HIGH: Set = Set::of(&[0x80, b'-', 0xff]);
+        const UPPER: Set = Set::of(b"A-Z");
+        let any = Set::EMPTY.not();
+        if self.numbers.0 != 0 {
+            self.sieve.add(NUMBER, [any, any, WORD.not(), Set::of(b"0-9+(")]);
+        }
+        if self.iban.is_some() {
+            self.sieve.add(IBAN, [WORD.not(), UPPER, UPPER, Set::of(b"0-9")]);
+        }
+        if self.email.is_some() {
+            self.sieve.add(EMAIL, [any, any, LOCAL, Set::of(b"@")]);
+        }
+    }
+
+    fn name(&mut self, name: &str) -> u16 {
+        self.names.push(name.to_owned());
+        u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX)
+    }
+
+    /// The name of a detector.
+    pub fn name_of(&self, detector: u16) -> &str {
+        self.names.get(usize::from(detector)).map_or("secret", String::as_str)
+    }
+}
+
+/// What is looked for in the text of one caller.
+pub(super) struct Looks<'r> {
+    pub detectors: &'r Detectors,
+    pub off: &'r DetectorSet,
+    pub email: Option<u16>,
+    pub iban: Option<u16>,
+    pub numbers: Kinds,
+}
+
+impl<'r> Looks<'r> {
+    pub fn new(rules: &'r Rules) -> Self {
+        let (detectors, off) = (&*rules.detectors, &rules.off);
+        let on = |detector: &u16| !off.has(*detector);
+        let mut numbers = detectors.numbers;
+        if !off.is_empty() {
+            let named = detectors.number_names.iter().filter(|(_, detector)| off.has(*detector));
+            named.for_each(|(kind, _)| numbers = Kinds(numbers.0 & !kind.0));
+        }
+        let (email, iban) = (detectors.email.filter(on), detectors.iban.filter(on));
+        Self { detectors, off, email, iban, numbers }
+    }
+}
