@@ -1,5 +1,9 @@
 //! One text on its way out: what is settled goes on, masked where it has to be; the rest is held.
 
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use super::action::Action;
 use super::rules::Rules;
 use super::scanner::{Part, Scanner};
 
@@ -60,14 +64,29 @@ pub struct Channel {
     /// Where in it one spelling stands for other bytes, in order.
     escapes: Vec<Escape>,
     parts: Vec<Part>,
+    /// What is being masked, as long as more may belong to it.
+    masked: Option<Box<Masked>>,
 }
 
 /// A spelling of several bytes for others.
 #[derive(Clone, Copy, Debug)]
 struct Escape {
     at: u64,
-    raw: u8,
-    text: u8,
+    raw: u32,
+    text: [u8; 4],
+    length: u8,
+}
+
+/// A text that is being masked.
+#[derive(Clone, Debug)]
+struct Masked {
+    /// The detector that says how.
+    detector: u16,
+    /// What stands for it has gone out: nothing can change it any more.
+    written: bool,
+    /// Its last bytes, when some may be shown.
+    tail: Vec<u8>,
+    hash: Option<Hmac<Sha256>>,
 }
 
 impl Channel {
@@ -87,12 +106,18 @@ impl Channel {
         tally: &mut Tally,
         out: &mut Vec<u8>,
     ) {
-        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap_or(u8::MAX);
-        self.escapes.push(Escape {
-            at: self.scanner.taken(),
-            raw: length(raw),
-            text: length(text),
-        });
+        let mut at = self.scanner.taken();
+        let mut spelled = u32::try_from(raw.len()).unwrap_or(u32::MAX);
+        for part in text.chunks(4) {
+            let mut escape = Escape { at, raw: spelled, text: [0; 4], length: 0 };
+            for (place, byte) in escape.text.iter_mut().zip(part) {
+                *place = *byte;
+                escape.length = escape.length.saturating_add(1);
+            }
+            self.escapes.push(escape);
+            at = at.saturating_add(u64::from(escape.length));
+            spelled = 0;
+        }
         self.raw.extend_from_slice(raw);
         self.scanner.feed(rules, text, &mut self.parts);
         self.release(rules, tally, out);
@@ -102,48 +127,150 @@ impl Channel {
     pub fn finish(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
         self.scanner.finish(rules, &mut self.parts);
         self.release(rules, tally, out);
+        self.close(rules, tally, out);
         self.scanner = Scanner::default();
         self.from = 0;
         self.raw.clear();
         self.escapes.clear();
     }
 
-    /// How many bytes are held.
+    /// How many bytes are held; what will stand for them counts as one.
     pub fn held(&self) -> usize {
-        self.raw.len()
+        let masked = self.masked.as_ref().is_some_and(|masked| !masked.written);
+        self.raw.len().saturating_add(usize::from(masked))
     }
 
     fn release(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
         let mut gone = 0;
         let mut passed = 0;
-        for part in self.parts.drain(..) {
-            let mut length = part.end.saturating_sub(self.from);
-            // Each spelling counts as what it is made of.
+        let mut parts = std::mem::take(&mut self.parts);
+        for part in parts.drain(..) {
+            match part.masked {
+                Some(detector) if part.continues => self.widen(rules, detector),
+                Some(detector) => {
+                    self.close(rules, tally, out);
+                    self.masked = Some(Box::new(Masked::new(rules, detector)));
+                }
+                None => self.close(rules, tally, out),
+            }
+            // Each spelling counts as what it is made of, and belongs to where it starts.
+            let start = gone;
+            let mut at = self.from;
             for escape in self.escapes.iter().skip(passed).take_while(|e| e.at < part.end) {
-                length = length
-                    .saturating_add(u64::from(escape.raw))
-                    .saturating_sub(u64::from(escape.text));
+                let run = to(gone, escape.at.saturating_sub(at));
+                if let Some(masked) = &mut self.masked {
+                    masked.take(rules, self.raw.get(gone..run).unwrap_or_default());
+                    let text = escape.text.get(..usize::from(escape.length));
+                    masked.take(rules, text.unwrap_or_default());
+                }
+                gone = to(run, u64::from(escape.raw));
+                at = escape.at.saturating_add(u64::from(escape.length));
                 passed = passed.saturating_add(1);
             }
-            let end = gone_to(gone, length);
-            match part.masked {
-                None => out.extend_from_slice(self.raw.get(gone..end).unwrap_or_default()),
-                Some(_) if part.continues => {}
-                Some(detector) => {
-                    tally.count(detector);
-                    out.extend_from_slice(b"[masked:");
-                    out.extend_from_slice(rules.detectors.name_of(detector).as_bytes());
-                    out.push(b']');
+            let end = to(gone, part.end.saturating_sub(at));
+            if let Some(masked) = &mut self.masked {
+                masked.take(rules, self.raw.get(gone..end).unwrap_or_default());
+                if !masked.written && rules.detectors.actions.is_strictest(masked.detector) {
+                    // Nothing that follows can change it.
+                    masked.write(rules, tally, out);
                 }
+            } else if tally.blocked().is_none() {
+                out.extend_from_slice(self.raw.get(start..end).unwrap_or_default());
             }
             gone = end;
-            self.from = part.end;
+            self.from = at.max(part.end);
         }
+        self.parts = parts;
         self.raw.drain(..gone.min(self.raw.len()));
         self.escapes.drain(..passed);
     }
+
+    /// What is being masked goes on, and `detector` says so, too.
+    fn widen(&mut self, rules: &Rules, detector: u16) {
+        let masked = self.masked.get_or_insert_with(|| Box::new(Masked::new(rules, detector)));
+        masked.detector = rules.detectors.actions.stricter(masked.detector, detector);
+    }
+
+    /// What was being masked has ended.
+    fn close(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
+        if let Some(mut masked) = self.masked.take().filter(|masked| !masked.written) {
+            masked.write(rules, tally, out);
+        }
+    }
 }
 
-fn gone_to(gone: usize, length: u64) -> usize {
-    gone.saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
+impl Masked {
+    fn new(rules: &Rules, detector: u16) -> Self {
+        let hash = rules.detectors.actions.hash();
+        Self { detector, written: false, tail: Vec::new(), hash }
+    }
+
+    /// Takes more of the text.
+    fn take(&mut self, rules: &Rules, text: &[u8]) {
+        match rules.detectors.action_of(self.detector) {
+            // It may yet become a hash.
+            Action::Partial(shown) => {
+                let shown = usize::from(shown);
+                let last = text.get(text.len().saturating_sub(shown)..).unwrap_or_default();
+                self.tail.extend_from_slice(last);
+                self.tail.drain(..self.tail.len().saturating_sub(shown));
+            }
+            Action::Hash => {}
+            Action::Mask | Action::Drop | Action::Block => return,
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(text);
+        }
+    }
+
+    /// Writes what stands for it.
+    fn write(&mut self, rules: &Rules, tally: &mut Tally, out: &mut Vec<u8>) {
+        self.written = true;
+        if tally.blocked().is_some() {
+            return;
+        }
+        tally.count(self.detector);
+        let name = rules.detectors.name_of(self.detector).as_bytes();
+        match rules.detectors.action_of(self.detector) {
+            Action::Mask => out.extend([b"[masked:", name, b"]"].concat()),
+            Action::Partial(_) => {
+                out.extend([b"[masked:", name, b":"].concat());
+                show(&self.tail, out);
+                out.push(b']');
+            }
+            Action::Hash => {
+                out.extend([b"[", name, b":"].concat());
+                let digest = self.hash.take().map(|hash| hash.finalize().into_bytes());
+                for byte in digest.iter().flatten().take(8) {
+                    out.extend([byte >> 4, byte & 15].map(|digit| {
+                        b"0123456789abcdef".get(usize::from(digit)).copied().unwrap_or_default()
+                    }));
+                }
+                out.push(b']');
+            }
+            Action::Drop => tally.drop(),
+            Action::Block => tally.block(self.detector),
+        }
+    }
+}
+
+/// Writes the end of a text, in characters that stand for themselves wherever it is: in a string of JSON, in one within it, in a line.
+fn show(tail: &[u8], out: &mut Vec<u8>) {
+    // The first character may have been cut.
+    let cut = tail.iter().take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    for chunk in tail.get(cut..).unwrap_or_default().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let c = if c.is_control() || matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}') {
+                '*'
+            } else {
+                c
+            };
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend(chunk.invalid().iter().map(|_| b'*'));
+    }
+}
+
+fn to(at: usize, length: u64) -> usize {
+    at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
 }

@@ -1,9 +1,11 @@
 //! What is looked for.
 
+use super::action::Actions;
 use super::catalogue::secrets;
 use super::email::LOCAL;
 use super::literal::Literals;
 use super::number::Kinds;
+use super::pattern::Pattern;
 use super::rules::{DetectorSet, Rules};
 use super::set::Set;
 use super::shape::Shape;
@@ -27,14 +29,17 @@ pub struct Detectors {
     iban: Option<u16>,
     numbers: Kinds,
     pub(super) number_names: [(Kinds, u16); 4],
+    pub(super) patterns: Vec<(Pattern, u16)>,
+    /// What happens with what they find.
+    pub(super) actions: Actions,
 }
 
 /// Detectors of personal data.
 pub const PERSONAL: [&str; 6] = ["email", "phone", "card", "iban", "ssn", "ip"];
 
 impl Detectors {
-    /// The detectors with these names, and the user's own shapes by name.
-    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, own: Vec<(String, Shape)>) -> Self {
+    /// The detectors with these names, and the user's own patterns by name. What they find is masked.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, own: Vec<(String, Pattern)>) -> Self {
         let wanted: Vec<&str> = names.into_iter().collect();
         let mut built = Self {
             sieve: Sieve::new(),
@@ -45,13 +50,17 @@ impl Detectors {
             iban: None,
             numbers: Kinds(0),
             number_names: [(Kinds(0), 0); 4],
+            patterns: Vec::new(),
+            actions: Actions::default(),
         };
         let known = secrets().into_iter().filter(|known| wanted.contains(&known.name));
-        let known = known.map(|k| (k.name.to_owned(), k.shapes));
-        for (name, shapes) in known.chain(own.into_iter().map(|(name, shape)| (name, vec![shape])))
-        {
+        for known in known {
+            let id = built.name(known.name);
+            built.shapes.extend(known.shapes.into_iter().map(|shape| (shape, id)));
+        }
+        for (name, pattern) in own {
             let id = built.name(&name);
-            built.shapes.extend(shapes.into_iter().map(|shape| (shape, id)));
+            built.patterns.push((pattern, id));
         }
         let shapes = (0..).zip(&built.shapes);
         let literals =
@@ -103,6 +112,33 @@ impl Detectors {
     fn name(&mut self, name: &str) -> u16 {
         self.names.push(name.to_owned());
         u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX)
+    }
+
+    /// The detector of this name.
+    pub fn id_of(&self, name: &str) -> Option<u16> {
+        (0..).zip(&self.names).find(|(_, known)| *known == name).map(|(id, _)| id)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Bytes of the shortest text that a detector masks.
+    pub fn shortest(&self, detector: u16) -> usize {
+        let shapes = self.shapes.iter().filter(|(_, id)| *id == detector);
+        let shapes = shapes.map(|(shape, _)| shape.shortest());
+        let patterns = self.patterns.iter().filter(|(_, id)| *id == detector);
+        let own = shapes.chain(patterns.map(|(pattern, _)| pattern.shortest())).min();
+        own.unwrap_or_else(|| match self.name_of(detector) {
+            "card" => 12,
+            "iban" => 15,
+            "ssn" => 11,
+            "phone" => 8,
+            "email" => 6,
+            "ip" => 7,
+            _ => 0,
+        })
     }
 
     /// The name of a detector.

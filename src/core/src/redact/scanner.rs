@@ -9,11 +9,13 @@
 //! Where a piece ends makes no difference: what is decided depends on the bytes alone. Each detector looks for itself, and a byte is masked
 //! when any of them says so; one more detector never uncovers anything.
 
+use super::action::Actions;
 use super::detectors::{EMAIL, IBAN, Looks, NUMBER, SHORT};
 use super::email::Email;
 use super::iban::Iban;
 use super::literal::Ended;
 use super::number::{Number, Numbers};
+use super::pattern::Patterns;
 use super::rules::Rules;
 use super::shape::{Candidate, Step};
 use super::view::{Tail, View};
@@ -37,7 +39,8 @@ pub struct Span {
 pub struct Part {
     /// Where it ends; it starts where the one before ended.
     pub end: u64,
-    /// Which detector masks it; `None` lets it pass.
+    /// Which detector masks it; `None` lets it pass. Of several that touch, the first of those with the strictest action; a part that
+    /// continues another may know of a stricter one.
     pub masked: Option<u16>,
     /// Whether the part before it, in an earlier piece, belongs to the same masked text.
     pub continues: bool,
@@ -53,8 +56,9 @@ pub struct Scanner {
     email: Email,
     iban: Iban,
     numbers: Numbers,
+    patterns: Patterns,
     spans: Vec<Span>,
-    /// Whether the last settled byte is masked, and by which detector.
+    /// Whether the last settled byte is masked, and by which detector: the one with the strictest action so far.
     masked: Option<u16>,
 }
 
@@ -65,6 +69,10 @@ impl Scanner {
         let before = self.before.clone();
         self.read(&looks, &before.then(piece), before.three());
         self.before.push(piece);
+        let patterns = &looks.detectors.patterns;
+        if !patterns.is_empty() {
+            self.patterns.read(patterns, looks.off, piece, self.at, &mut self.spans);
+        }
         self.at = self.at.saturating_add(length(piece.len()));
         self.settle(&looks, false, parts);
     }
@@ -90,6 +98,7 @@ impl Scanner {
         if let (Some(detector), Some((start, end))) = (looks.iban, self.iban.finish(self.at)) {
             self.spans.push(Span { start, detector, end });
         }
+        self.patterns.finish(&looks.detectors.patterns, self.at, &mut self.spans);
         self.settle(&looks, true, parts);
     }
 
@@ -255,13 +264,15 @@ impl Scanner {
                 until = until.min(self.iban.live(self.before.three(), self.at).unwrap_or(until));
             }
             until = until.min(self.numbers.live().unwrap_or(until));
+            let patterns = self.patterns.live(&looks.detectors.patterns, self.at, &mut open);
+            until = until.min(patterns.unwrap_or(until));
         }
         let until = until.max(self.settled);
-        self.lay(open, until, parts);
+        self.lay(&looks.detectors.actions, open, until, parts);
     }
 
     /// Lays spans side by side from what was settled to `until`.
-    fn lay(&mut self, mut open: Vec<Span>, until: u64, parts: &mut Vec<Part>) {
+    fn lay(&mut self, actions: &Actions, mut open: Vec<Span>, until: u64, parts: &mut Vec<Part>) {
         open.extend(self.spans.iter().copied().filter(|s| s.start < until));
         open.sort_unstable();
         let mut at = self.settled;
@@ -283,13 +294,15 @@ impl Scanner {
                 parts.push(Part { end: from, masked: None, continues: false });
                 self.masked = None;
             }
+            let continues = from == at && self.masked.is_some();
+            let before = self.masked.filter(|_| continues).unwrap_or(span.detector);
+            let mut detector = actions.stricter(before, span.detector);
             let mut end = span.end;
             while let Some(next) = rest.next_if(|next| next.start <= end) {
                 end = end.max(next.end);
+                detector = actions.stricter(detector, next.detector);
             }
             let end = end.min(until);
-            let continues = from == at && self.masked.is_some();
-            let detector = self.masked.filter(|_| continues).unwrap_or(span.detector);
             parts.push(Part { end, masked: Some(detector), continues });
             self.masked = Some(detector);
             at = end;

@@ -119,6 +119,13 @@ impl Shape {
         }
     }
 
+    /// Bytes of the shortest secret.
+    pub fn shortest(&self) -> usize {
+        let (from, to) = (usize::from(self.secret.0), usize::from(self.secret.1));
+        let runs = self.runs.get(from..to).unwrap_or_default();
+        runs.iter().fold(0, |sum, run| sum.saturating_add(usize::from(run.min)))
+    }
+
     /// Whether a second candidate can only be part of the first.
     pub fn is_single(&self) -> bool {
         self.runs.len() == 1

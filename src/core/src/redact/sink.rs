@@ -20,8 +20,10 @@ impl<'a> Sink<'a> {
         Self { rules, tally, out }
     }
 
-    /// Writes as it is.
+    /// Writes as it is, unless a detector has ended the response.
     pub fn put(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        if self.tally.blocked().is_none() {
+            self.out.extend_from_slice(bytes);
+        }
     }
 }

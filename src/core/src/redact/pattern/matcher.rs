@@ -1,6 +1,8 @@
 //! Looks for patterns in a text that comes byte by byte.
 
+use super::super::rules::DetectorSet;
 use super::super::scanner::Span;
+use super::super::set::Set;
 use super::Pattern;
 use super::compile::{Program, is_boundary};
 
@@ -17,6 +19,8 @@ pub struct Patterns {
 /// One text, for one pattern.
 #[derive(Clone, Debug, Default)]
 struct Matcher {
+    /// The caller sees through it.
+    off: bool,
     /// The positions that a match may have come to, each with the earliest start that leads there; earliest first.
     live: Vec<(u64, u8)>,
     /// Room for the next ones.
@@ -26,11 +30,42 @@ struct Matcher {
 }
 
 impl Patterns {
-    /// Takes the byte at `at`; matches that no later one can touch go to `spans`.
-    pub fn step(&mut self, patterns: &[(Pattern, u16)], byte: u8, at: u64, spans: &mut Vec<Span>) {
+    /// Takes a piece that starts at `at`; matches that no later one can touch go to `spans`. Patterns of detectors in `off` are left out.
+    pub fn read(
+        &mut self,
+        patterns: &[(Pattern, u16)],
+        off: &DetectorSet,
+        piece: &[u8],
+        at: u64,
+        spans: &mut Vec<Span>,
+    ) {
         if self.each.len() != patterns.len() {
             self.each.resize_with(patterns.len(), Matcher::default);
+            for (one, (_, detector)) in self.each.iter_mut().zip(patterns) {
+                one.off = off.has(*detector);
+            }
         }
+        let mut first = Set::EMPTY;
+        for (one, (pattern, _)) in self.each.iter().zip(patterns) {
+            first = if one.off { first } else { first.or(*pattern.first()) };
+        }
+        let (mut rest, mut at) = (piece, at);
+        loop {
+            if self.is_idle() {
+                let skipped = rest.iter().position(|byte| first.has(*byte)).unwrap_or(rest.len());
+                let (before, after) = rest.split_at_checked(skipped).unwrap_or((rest, &[]));
+                self.pass(before);
+                at = at.saturating_add(u64::try_from(skipped).unwrap_or_default());
+                rest = after;
+            }
+            let Some((byte, after)) = rest.split_first() else { return };
+            self.step(patterns, *byte, at, spans);
+            at = at.saturating_add(1);
+            rest = after;
+        }
+    }
+
+    fn step(&mut self, patterns: &[(Pattern, u16)], byte: u8, at: u64, spans: &mut Vec<Span>) {
         let follows = (0x80..0xc0).contains(&byte);
         if !(follows || self.open.is_empty()) {
             self.close(patterns, at, spans);
@@ -52,21 +87,23 @@ impl Patterns {
     }
 
     /// Whether nothing is held, so that bytes which no pattern begins with can be passed over.
-    pub fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.open.is_empty() && self.each.iter().all(|one| one.live.is_empty())
     }
 
-    /// The same as a step for each byte, none of which a pattern begins with, while it is idle.
-    pub fn pass(&mut self, skipped: &[u8]) {
-        let tail = skipped.len().saturating_sub(4);
-        let mut before = self.before;
-        for chunk in skipped.get(tail..).unwrap_or_default().utf8_chunks() {
-            before = chunk.valid().chars().next_back().or(before);
-            if !chunk.invalid().is_empty() {
-                before = Some(char::REPLACEMENT_CHARACTER);
-            }
+    /// Passes over bytes that no pattern begins with. Only what the last character was is of interest.
+    fn pass(&mut self, skipped: &[u8]) {
+        let Some(last) = skipped.last() else { return };
+        if last.is_ascii() {
+            self.before = Some(char::from(*last));
+            return;
         }
-        self.before = before;
+        // Enough for a character that has not ended, and the one before it.
+        let tail = skipped.len().saturating_sub(8);
+        let tail = skipped.get(tail..).unwrap_or_default();
+        for byte in tail {
+            self.step(&[], *byte, 0, &mut Vec::new());
+        }
     }
 
     /// The text has ended at `at`.
@@ -124,7 +161,8 @@ impl Patterns {
         spans: &mut Vec<Span>,
     ) {
         let boundary = is_boundary(self.before, Some(c));
-        for (one, (pattern, detector)) in self.each.iter_mut().zip(patterns) {
+        let on = self.each.iter_mut().zip(patterns).filter(|(one, _)| !one.off);
+        for (one, (pattern, detector)) in on {
             one.step(&pattern.0, *detector, c, (start, end), boundary, spans);
         }
         self.before = Some(c);

@@ -15,7 +15,7 @@ mod parse;
 pub use matcher::Patterns;
 
 use super::set::Set;
-use compile::{Bits, Program};
+use compile::Program;
 
 /// Most positions of a pattern, and with that the most characters of a match.
 pub const MAX_POSITIONS: usize = 256;

@@ -149,7 +149,9 @@ impl Parser<'_> {
                 Some('}') => break,
                 Some(c) if inner.len() < 16 => inner.push(c),
                 _ => {
-                    return Err("a `{` is not closed; a brace that is meant is written `\\{`".into());
+                    return Err(
+                        "a `{` is not closed; a brace that is meant is written `\\{`".into()
+                    );
                 }
             }
         }
