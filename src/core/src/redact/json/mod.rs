@@ -11,17 +11,18 @@ use super::path::Place;
 use super::rules::{OnUncertain, Rules, Stop, Uncertain};
 use super::sink::Sink;
 pub use spelling::Spelling;
+pub use structure::is_scalar;
 pub use text::Text;
 
 /// Deepest nesting that is followed.
-const MAX_DEPTH: usize = 256;
+pub const MAX_DEPTH: usize = 256;
 /// The same, of JSON that stands in a string.
 const MAX_DEPTH_WITHIN: usize = 64;
 /// Longest member name that paths can have.
 const MAX_NAME: usize = 256;
 
 /// Masks JSON.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Json {
     /// In how many strings it stands.
     level: u8,
@@ -81,26 +82,30 @@ enum State {
     Broken,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self::Value { first: false }
+    }
+}
+
 impl Json {
     /// At the beginning of a body.
     pub fn new(rules: &Rules) -> Self {
-        Self::within(0, rules.fields.root())
+        let mut json = Self::default();
+        json.begin(0, rules.fields.root());
+        json
     }
 
-    /// At the beginning of a document that stands in `level` strings, at `place`.
-    pub fn within(level: u8, place: Place) -> Self {
-        Self {
-            level,
-            root: place,
-            state: State::Value { first: false },
-            levels: Vec::new(),
-            place,
-            hidden: None,
-            text: Text::default(),
-            spelling: Spelling::default(),
-            name: Vec::new(),
-            number: Number::default(),
-        }
+    /// Another document begins. It stands in `level` strings, at `place`.
+    pub fn begin(&mut self, level: u8, place: Place) {
+        self.level = level;
+        self.root = place;
+        self.state = State::default();
+        self.levels.clear();
+        self.place = place;
+        self.hidden = None;
+        self.spelling = Spelling::default();
+        self.number = Number::default();
     }
 
     /// Takes the next piece, and writes what may go on.

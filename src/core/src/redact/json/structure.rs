@@ -269,3 +269,10 @@ impl Number {
         }
     }
 }
+
+/// Whether it is a number, as far as it goes, or a word of JSON or of JavaScript's numbers.
+pub fn is_scalar(text: &[u8]) -> bool {
+    let number = |b: &u8| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    matches!(text, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity")
+        || (matches!(text.first(), Some(b'0'..=b'9' | b'-')) && text.iter().all(number))
+}

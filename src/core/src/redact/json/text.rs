@@ -13,7 +13,9 @@ const MAX_LEVEL: u8 = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Text {
     channel: Channel,
+    /// The JSON in it, or in one before it.
     json: Option<Box<Json>>,
+    is_json: bool,
     /// Nothing but white space has come: it may turn out to be JSON.
     open: bool,
     /// In how many strings it stands.
@@ -34,7 +36,7 @@ impl Text {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn plain(&mut self, text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
-        if let Some(json) = &mut self.json {
+        if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             return json.feed(text, to);
         }
         let blank = if self.open { blanks(text) } else { text.len() };
@@ -57,7 +59,7 @@ impl Text {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
-        if let Some(json) = &mut self.json {
+        if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             return json.character(raw, text, to);
         }
         if self.open && matches!(text, b"{" | b"[" | b"\"") {
@@ -82,22 +84,27 @@ impl Text {
 
     /// It has ended; another may begin.
     pub fn finish(&mut self, to: &mut Sink<'_>) {
-        if let Some(mut json) = self.json.take() {
+        if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             json.finish(to);
         }
+        self.is_json = false;
         self.channel.finish(to.rules, to.tally, to.out);
         self.open = false;
     }
 
     /// How many bytes are held.
     pub fn held(&self) -> usize {
-        self.channel.held().saturating_add(self.json.as_ref().map_or(0, |json| json.held()))
+        let json = self.json.as_ref().filter(|_| self.is_json);
+        self.channel.held().saturating_add(json.map_or(0, |json| json.held()))
     }
 
     /// It is JSON, as it seems.
     fn enter(&mut self, to: &mut Sink<'_>) -> &mut Json {
         self.channel.finish(to.rules, to.tally, to.out);
-        self.json.insert(Box::new(Json::within(self.level, self.place)))
+        self.is_json = true;
+        let json = self.json.get_or_insert_with(Box::default);
+        json.begin(self.level, self.place);
+        json
     }
 }
 
