@@ -56,5 +56,11 @@ pub const MAX_VERDICT_BYTES: usize = 16 * 1024;
 pub const DEFAULT_HOLDS_PER_CALLER: usize = 20;
 /// Default for how many requests are held for approval at a time, per worker.
 pub const DEFAULT_HOLDS: usize = 10_000;
+/// Most scopes that `visible_to` names in one policy: every combination of them has rules of its own.
+pub const MAX_VISIBLE_TO_SCOPES: usize = 4;
+/// Longest name of a pattern, in bytes.
+pub const MAX_PATTERN_NAME_BYTES: usize = 32;
+/// Most bytes that the action `partial` may show.
+pub const MAX_PARTIAL: u8 = 32;
 /// Largest policy document, in bytes.
 pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;

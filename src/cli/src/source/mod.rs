@@ -2,6 +2,7 @@
 
 mod json;
 mod scalar;
+mod secret;
 mod tree;
 mod yaml;
 
@@ -21,7 +22,7 @@ use crate::report::{Finding, Related};
 pub struct Source {
     /// The name that reports show: a path, or `<stdin>`.
     pub name: String,
-    /// The text, without a byte order mark.
+    /// The text, without a byte order mark, and with asterisks where a secret of the policy is.
     pub text: String,
     /// The tree with its places; `None` when the text could not be read as one.
     pub tree: Option<Tree>,
@@ -62,6 +63,7 @@ impl Source {
             Ok(tree) => (Some(tree), Vec::new()),
             Err(problems) => (None, problems.into_iter().map(Problem::into_finding).collect()),
         };
+        let text = secret::hidden(text, tree.as_ref());
         Ok(Self { name: name.to_owned(), text, tree, problems })
     }
 

@@ -22,6 +22,7 @@ pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
 use crate::identity::{Issuer, JwtAuthn, KeySet, Mtls};
 use crate::operation::{BodyKind, Matcher, Pointer, Protocol, Tier};
+use crate::redact::Redaction;
 
 /// The JSON Schema (draft 2020-12) of policies, for editors. It knows shapes and names; what a
 /// policy means is for [`Policy::compile`] to judge.
@@ -56,6 +57,8 @@ pub struct Policy {
     pub approvals: Option<ApprovalService>,
     /// Endpoints of which some operation needs approval.
     pub approvable: BTreeSet<EndpointId>,
+    /// What is masked in responses; without it, nothing is.
+    pub redact: Option<Redaction>,
     /// Largest body that is inspected, in bytes; a larger one is refused.
     pub max_body_bytes: usize,
     /// Whether the caller's `Authorization` header goes on to the upstream.

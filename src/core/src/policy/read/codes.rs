@@ -52,6 +52,14 @@ codes! {
     NEVER_MATCHES = "never-matches";
     /// A parameter that is bound to a claim, and bodies in which it is not looked for.
     BODY_NOT_READ = "body-not-read";
+    /// A detector that does not exist, or that is not on.
+    UNKNOWN_DETECTOR = "unknown-detector";
+    /// Text that is not a pattern to mask by, or that would need memory without bounds.
+    INVALID_PATTERN = "invalid-pattern";
+    /// Text that is not a path of a field.
+    INVALID_FIELD = "invalid-field";
+    /// An operation whose responses cannot be masked.
+    NOT_MASKABLE = "not-maskable";
     /// Refusals are recorded and not enforced.
     SHADOW = "shadow";
     /// A scope that nothing in the policy asks for.

@@ -15,7 +15,7 @@ macro_rules! kinds {
 
 kinds! {
     POLICY = "policy", "the policy", [
-        "policy", "mode", "identity", "roles", "surfaces", "operations", "rules", "approvals", "limits", "forward",
+        "policy", "mode", "identity", "roles", "surfaces", "operations", "rules", "approvals", "redact", "limits", "forward",
     ];
     IDENTITY = "identity", "`identity`", ["issuers", "clock_skew", "jwt_authn", "mtls"];
     ISSUER = "issuer", "an issuer", [
@@ -44,6 +44,13 @@ kinds! {
     REQUIREMENT = "requirement", "an approval requirement", [
         "tier", "operation", "approvers", "scope", "hold", "ttl",
     ];
+    REDACT = "redact", "`redact`", [
+        "on", "detectors", "patterns", "fields", "actions", "hash_key", "on_uncertain",
+    ];
+    DETECTOR = "detector", "a detector", ["use", "visible_to"];
+    PATTERN = "pattern", "a pattern", ["name", "pattern", "visible_to"];
+    FIELD = "field", "a field", ["path", "visible_to"];
+    ACTION = "action", "an action", ["partial"];
     LIMITS = "limits", "`limits`", ["body"];
     FORWARD = "forward", "`forward`", ["authorization"];
 }

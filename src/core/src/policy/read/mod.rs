@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! identity ─► roles ─┐
-//! surfaces ─► operations ─► rules ─► approvals ─► endpoints
+//! surfaces ─► operations ─► rules ─► approvals ─► redact ─► endpoints
 //!            (catalogue: what can be called, before and after rules)
 //! ```
 
@@ -16,9 +16,11 @@ mod identity;
 mod kinds;
 mod own;
 mod parts;
+mod redact;
 mod roles;
 mod rules;
 mod scope;
+mod seen;
 mod select;
 mod surfaces;
 mod unused;
@@ -34,6 +36,7 @@ use catalogue::Catalogue;
 use claims::Claims;
 use fields::{Field, Object, whole};
 use identity::Sources;
+use seen::Callers;
 
 /// Smallest body cap, in bytes: less would refuse every request that is judged by its body.
 const LEAST_BODY_BYTES: usize = 1024;
@@ -93,12 +96,22 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
     own::read(object, &mut catalogue, out);
     let rules = rules::read(object, &sources, &mut claims, &mut catalogue, out);
     let approvals = approvals::read(object, &mut catalogue, out);
+    let mut shown = Vec::new();
+    let redact = redact::read(object, &catalogue, &mut shown, out);
     let max_body_bytes = body_limit(object, out);
     let forward_authorization = forward_authorization(object, out);
 
     let matcher = endpoints::matcher(&catalogue, out);
     endpoints::plan(&mut catalogue, &rules);
-    unused::report(object, &sources, &catalogue, &rules, &granted, out);
+    unused::report(object, &sources, &catalogue, &rules, &granted, &shown, out);
+    let callers = Callers {
+        mode,
+        sources: &sources,
+        granted: &granted,
+        catalogue: &catalogue,
+        rules: &rules,
+    };
+    seen::report(redact.as_ref(), &shown, &callers, out);
 
     for issuer in &mut identity.issuers {
         issuer.claims = claims.names();
@@ -134,6 +147,7 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
         endpoints,
         matcher,
         approvals,
+        redact,
         max_body_bytes,
         forward_authorization,
     })

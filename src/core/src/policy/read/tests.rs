@@ -12,6 +12,7 @@ use crate::policy::{
     Admit, Binding, Condition, Endpoint, FactSource, Mode, Operation, PointerId, Policy, RpcMethod,
     SCHEMA,
 };
+use crate::redact::builtin;
 
 /// Compiles `sections` on top of an identity.
 fn compile(sections: Value) -> Policy {
@@ -344,6 +345,7 @@ fn the_schema_knows_the_same_names() {
         let keys: BTreeSet<String> = kind.keys.iter().map(|key| (*key).to_owned()).collect();
         assert_eq!(names(&schema, &format!("/$defs/{name}/properties")), keys, "{name}");
     }
+    let detectors = builtin().into_iter().map(|about| about.name);
     let known = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     for (at, expected) in [
         ("/$defs/surface/properties/use/enum", BUILTIN_NAMES.to_vec()),
@@ -352,6 +354,10 @@ fn the_schema_knows_the_same_names() {
         (
             "/$defs/issuer/properties/algorithms/items/enum",
             Algorithm::ALL.map(Algorithm::name).to_vec(),
+        ),
+        (
+            "/$defs/detectorName/enum",
+            ["secrets", "personal", "pii"].into_iter().chain(detectors).collect(),
         ),
     ] {
         assert_eq!(names(&schema, at), known(expected), "{at}");

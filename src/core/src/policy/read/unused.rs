@@ -5,6 +5,7 @@ use super::catalogue::Catalogue;
 use super::codes;
 use super::fields::{Field, Object};
 use super::identity::Sources;
+use super::redact::Shown;
 use crate::diag::{Diagnostics, Path};
 
 /// Reports operations nobody can call, scopes nobody asks for, and a policy that refuses everything.
@@ -14,6 +15,7 @@ pub(super) fn report(
     catalogue: &Catalogue,
     rules: &[Rule],
     granted: &[(&str, Field<'_>)],
+    shown: &[Shown<'_>],
     out: &mut Diagnostics,
 ) {
     if policy.get("surfaces").is_none() && policy.get("operations").is_none() {
@@ -39,6 +41,7 @@ pub(super) fn report(
     }
     let approvals = catalogue.operations.iter().filter_map(|d| d.operation.approval.as_ref());
     asked.extend(approvals.map(|approval| approval.scope.as_str()));
+    asked.extend(shown.iter().map(|(scope, _)| *scope));
     for (scope, field) in granted {
         if asked.contains(scope) {
             continue;
