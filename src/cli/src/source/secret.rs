@@ -65,7 +65,7 @@ mod tests {
             let shown = shown(text);
             assert!(!shown.contains("SECRET"), "{shown}");
             assert_eq!(shown.len(), text.len(), "places stay where they are");
-            assert!(shown.starts_with(&text[..2]), "{shown}");
+            assert!(shown.contains("redact"), "{shown}");
         }
     }
 

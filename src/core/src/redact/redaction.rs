@@ -165,7 +165,8 @@ impl fmt::Debug for Redaction {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masker::{Kind, Masker};
+    use super::super::kind::Kind;
+    use super::super::masker::Masker;
     use super::*;
 
     fn wanted(name: &str, visible_to: Option<&str>) -> Wanted {
