@@ -48,6 +48,8 @@ pub use sse::Sse;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;

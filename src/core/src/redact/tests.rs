@@ -122,7 +122,7 @@ fn a_caller_may_see_through_some() {
 }
 
 /// A secret of each shape, by its own description.
-fn sample(shape: &Shape, seed: u64) -> String {
+pub fn sample(shape: &Shape, seed: u64) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut random = |below: usize| {
         state ^= state << 13;

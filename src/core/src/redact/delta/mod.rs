@@ -188,7 +188,7 @@ impl Deltas {
         let unchanged = held == 0 && flow.text.held() == 0 && sink.out.get(from..) == Some(raw);
         if ends {
             self.flows.swap_remove(nth);
-        } else if flow.carrier.is_none() && flow.text.held() > 0 {
+        } else if flow.carrier.is_none() && !unchanged {
             let root = to.rules.fields.root();
             flow.carrier = Some(Carrier::of(event.data, delta.range.start, root, to)?);
             flow.head = event.head.to_vec();
