@@ -24,4 +24,4 @@ macro_rules! pages {
     };
 }
 
-pages!(approvals, check, decide, demo, explain, ops, render, schema, serve, token, usage);
+pages!(approvals, check, decide, demo, explain, ops, redact, render, schema, serve, token, usage);

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{approvals, check, decide, demo, explain, ops, render, schema, serve, token};
+use crate::commands::{
+    approvals, check, decide, demo, explain, ops, redact, render, schema, serve, token,
+};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
 
@@ -32,6 +34,8 @@ enum Command {
     Token(token::Args),
     /// List and search operations: what can be called, its tier and its scope
     Ops(ops::Args),
+    /// Mask a response as the filter does: standard input to standard output
+    Redact(redact::Args),
     /// Print the JSON Schema of policies, for editors
     Schema(schema::Args),
     /// Print the proxy configuration for a policy
@@ -56,6 +60,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, io),
             Command::Token(args) => token::run(args, io),
             Command::Ops(args) => ops::run(args, io),
+            Command::Redact(args) => redact::run(args, io),
             Command::Schema(args) => schema::run(args, io),
             Command::Render(args) => render::run(args, io),
             Command::Serve(args) => serve::run(args, io),

@@ -13,7 +13,7 @@ pub enum Exit {
     Failure,
     /// 2: the command line itself is wrong.
     Usage,
-    /// 3: `decide` and `explain`: the request is refused.
+    /// 3: `decide` and `explain`: the request is refused; `redact`: the response ends early.
     Denied,
     /// 4: `decide` and `explain`: the request waits for a second person.
     Held,

@@ -6,6 +6,8 @@ use std::io::Write;
 pub struct Io<'a> {
     /// Results.
     pub out: &'a mut dyn Write,
+    /// Results that are nobody's text: standard output, with colours and all left as they are.
+    pub bytes: &'a mut dyn Write,
     /// Trouble and progress.
     pub err: &'a mut dyn Write,
 }

@@ -18,8 +18,9 @@ fn main() -> Exit {
     };
     // These take colours out when the stream is no terminal, or when NO_COLOR asks for it.
     let mut out = AutoStream::auto(std::io::stdout());
+    let mut bytes = std::io::stdout();
     let mut err = AutoStream::auto(std::io::stderr());
-    let result = cli.run(&mut Io { out: &mut out, err: &mut err });
+    let result = cli.run(&mut Io { out: &mut out, bytes: &mut bytes, err: &mut err });
     let flushed = out.flush().map_err(Failure::from);
     match result.and_then(|exit| flushed.map(|()| exit)) {
         Ok(exit) => exit,

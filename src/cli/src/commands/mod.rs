@@ -6,6 +6,7 @@ pub mod decide;
 pub mod demo;
 pub mod explain;
 pub mod ops;
+pub mod redact;
 pub mod render;
 pub mod schema;
 pub mod serve;

@@ -104,7 +104,9 @@ async fn run(arguments: &[&str]) -> Ran {
     let ran = tokio::task::spawn_blocking(move || {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let cli = Cli::try_parse_from(line).unwrap();
-        let exit = cli.run(&mut Io { out: &mut out, err: &mut err }).map_err(|e| e.to_string());
+        let exit = cli
+            .run(&mut Io { out: &mut out, bytes: &mut std::io::sink(), err: &mut err })
+            .map_err(|e| e.to_string());
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { exit, out: text(out), err: text(err) }
     });
@@ -262,7 +264,8 @@ async fn changes_are_followed_over_a_restart() {
         let mut out = Lines(sender.clone(), Vec::new());
         let mut err = Lines(sender, Vec::new());
         let cli = Cli::try_parse_from(line).unwrap();
-        cli.run(&mut Io { out: &mut out, err: &mut err }).map_err(|e| e.to_string())
+        cli.run(&mut Io { out: &mut out, bytes: &mut std::io::sink(), err: &mut err })
+            .map_err(|e| e.to_string())
     });
     let next = || lines.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(next().starts_with(&format!("{first}  pending    ana through")));
