@@ -12,6 +12,7 @@ use scopewarden_cli::source::Source;
 use scopewarden_core::diag::{Diagnostic, Severity};
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::{CODES, Policy, SCHEMA};
+use scopewarden_core::redact::builtin;
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/policies").join(kind);
@@ -127,10 +128,15 @@ fn the_schema_agrees_about_shapes() {
     }
 }
 
+/// A page of the documentation.
+fn page(name: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    fs::read_to_string(page).unwrap()
+}
+
 /// The policy reference.
 fn reference() -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md");
-    fs::read_to_string(page).unwrap()
+    page("policy.md")
 }
 
 /// What an example leaves out: an example shows one section.
@@ -191,6 +197,15 @@ fn the_reference_names_every_key_and_code() {
     for (code, meaning) in CODES {
         let line = format!("| `{code}` | {} |\n", meaning.trim());
         assert!(page.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn the_page_about_redaction_names_every_detector() {
+    let page = page("redaction.md");
+    for about in builtin() {
+        let row = format!("| `{}` | {} |", about.name, about.finds);
+        assert!(page.contains(&row), "{row}");
     }
 }
 
