@@ -117,7 +117,8 @@ fn mask(
             break;
         }
     }
-    writeln!(io.err, "found: {}", summary(rules, masker.tally()))?;
+    // In one piece: other programs write to the same terminal.
+    io.err.write_all(format!("found: {}\n", summary(rules, masker.tally())).as_bytes())?;
     let why = match went {
         Ok(()) => return Ok(Exit::Success),
         Err(Stop::Uncertain(uncertain)) => uncertain.meaning().to_owned(),
