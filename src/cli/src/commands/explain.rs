@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::builder::styling::{AnsiColor, Style};
 use scopewarden_core::reason::Reason;
+use scopewarden_core::redact::MaskedPart;
 use serde_json::Value;
 
 use crate::drive::{self, Answer, Question};
@@ -72,6 +73,7 @@ fn trace(answer: &Answer) -> String {
     }
     scopes(&mut out, answer);
     rules(&mut out, answer);
+    masked(&mut out, answer);
     verdict(&mut out, answer);
     out.0
 }
@@ -114,6 +116,29 @@ fn rules(out: &mut Trace, answer: &Answer) {
             None => "applies".to_owned(),
         };
         out.line("rule", &format!("{} {said}", rule.id));
+    }
+}
+
+/// What of the response is masked for the caller, and what is not.
+fn masked(out: &mut Trace, answer: &Answer) {
+    let (Some(redact), Some(operation)) = (&answer.policy.redact, answer.operation()) else {
+        return;
+    };
+    let about = |id: usize| answer.policy.operations.get(id).is_some_and(|o| o.id == operation.id);
+    if !redact.operations().any(about) {
+        out.line("masks", "nothing: `redact` is not about this operation");
+        return;
+    }
+    let held = answer.held.as_deref().unwrap_or_default();
+    let sees = |part: &&MaskedPart| part.visible_to.as_ref().is_some_and(|s| held.contains(s));
+    let (shown, hidden): (Vec<_>, Vec<_>) = redact.parts().iter().partition(sees);
+    let fields = hidden.iter().filter(|part| part.is_field).count();
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let detectors = count(hidden.len().saturating_sub(fields), "detector");
+    out.line("masks", &format!("by {detectors} and {}", count(fields, "field")));
+    for part in shown {
+        let scope = part.visible_to.as_deref().unwrap_or_default();
+        out.line("shows", &format!("{}, by {scope}", printable(&part.name)));
     }
 }
 

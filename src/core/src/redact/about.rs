@@ -1,6 +1,5 @@
 //! The detectors, as policies and people name them.
 
-use super::catalogue::secrets;
 use super::detectors::PERSONAL;
 
 /// Detectors that are named together.
@@ -43,20 +42,19 @@ pub struct About {
 }
 
 /// Every built-in detector, group by group.
-pub fn builtin() -> Vec<About> {
-    let secrets = secrets().into_iter().map(|known| (known.name, Group::Secrets));
-    let personal = PERSONAL.into_iter().map(|name| (name, Group::Personal));
-    secrets
-        .chain(personal)
-        .map(|(name, group)| About { name, group, finds: finds(name).unwrap_or(name) })
-        .collect()
+pub fn builtin() -> impl Iterator<Item = About> {
+    let group = |name| if PERSONAL.contains(&name) { Group::Personal } else { Group::Secrets };
+    FINDS.iter().map(move |(name, finds)| About { name, group: group(*name), finds })
 }
 
-/// What the detector of that name finds.
-fn finds(name: &str) -> Option<&'static str> {
-    FINDS.iter().find(|(known, _)| *known == name).map(|(_, finds)| *finds)
+impl About {
+    /// The built-in detector of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        builtin().find(|about| about.name == name)
+    }
 }
 
+/// What each detector finds, in the catalogue's order.
 const FINDS: &[(&str, &str)] = &[
     ("aws", "access key ids of Amazon Web Services"),
     ("google", "API keys, OAuth client secrets and access tokens of Google"),
@@ -115,21 +113,33 @@ const FINDS: &[(&str, &str)] = &[
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::catalogue::secrets;
     use super::*;
 
     #[test]
     fn every_detector_says_what_it_finds() {
-        let builtin = builtin();
-        let names: BTreeSet<&str> = builtin.iter().map(|about| about.name).collect();
-        assert_eq!(names.len(), builtin.len(), "a name twice");
-        assert_eq!(names, FINDS.iter().map(|(name, _)| *name).collect(), "add a line to `FINDS`");
-        for About { name, finds, .. } in builtin {
+        let catalogue = secrets().into_iter().map(|known| known.name).chain(PERSONAL);
+        let described: Vec<&str> = builtin().map(|about| about.name).collect();
+        assert_eq!(
+            described,
+            catalogue.collect::<Vec<_>>(),
+            "each has a line in `FINDS`, in order"
+        );
+        assert_eq!(
+            described.iter().collect::<BTreeSet<_>>().len(),
+            described.len(),
+            "a name twice"
+        );
+        for About { name, finds, .. } in builtin() {
             assert!(Group::parse(name).is_none(), "{name}");
             assert!(
                 !finds.ends_with('.') && finds.matches('`').count() % 2 == 0,
                 "{name}: {finds}"
             );
         }
+        assert_eq!(About::of("aws").unwrap().group, Group::Secrets);
+        assert_eq!(About::of("email").unwrap().group, Group::Personal);
+        assert_eq!(About::of("secrets"), None);
     }
 
     #[test]

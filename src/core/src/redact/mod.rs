@@ -37,7 +37,7 @@ pub use kind::Kind;
 pub use masker::Masker;
 pub use path::Paths;
 pub use pattern::Pattern;
-pub use redaction::{FieldRule, Redaction, Settings, Wanted};
+pub use redaction::{FieldRule, MaskedPart, Redaction, Settings, Wanted};
 pub use rules::{DetectorSet, OnUncertain, Rules, Stop, Uncertain};
 pub use scanner::{Part, Scanner};
 pub use set::Set;

@@ -55,6 +55,19 @@ pub struct Redaction {
     scopes: Vec<String>,
     /// The rules for every set of those scopes; bit `n` of the index stands for scope `n`.
     views: Vec<Option<Arc<Rules>>>,
+    /// Everything that is masked.
+    parts: Vec<MaskedPart>,
+}
+
+/// Something that is masked, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskedPart {
+    /// A detector's name, or the path of a field.
+    pub name: String,
+    /// Whether it is a field.
+    pub is_field: bool,
+    /// Holders of this scope see it.
+    pub visible_to: Option<String>,
 }
 
 impl Redaction {
@@ -75,6 +88,14 @@ impl Redaction {
         if scopes.len() > MAX_VISIBLE_TO_SCOPES {
             return Err(format!("more than {MAX_VISIBLE_TO_SCOPES} scopes decide who sees what"));
         }
+        let of_detectors = wanted.iter().map(|w| (&w.name, false, &w.visible_to));
+        let of_fields = fields.iter().map(|field| (&field.path, true, &field.visible_to));
+        let parts = of_detectors.chain(of_fields).map(|(name, is_field, visible_to)| MaskedPart {
+            name: name.clone(),
+            is_field,
+            visible_to: visible_to.clone(),
+        });
+        let parts = parts.collect();
         let detectors = Arc::new(build(&wanted, hash_key.as_deref())?);
         let mut views = Vec::new();
         for view in 0..1_usize.wrapping_shl(u32::try_from(scopes.len()).unwrap_or_default()) {
@@ -96,7 +117,7 @@ impl Redaction {
                 Rules { detectors: Arc::clone(&detectors), fields: paths, off, on_uncertain };
             views.push((masked > 0).then(|| Arc::new(rules)));
         }
-        Ok(Self { operations, scopes, views })
+        Ok(Self { operations, scopes, views, parts })
     }
 
     /// What is masked in an operation's responses to a caller; `None` when nothing is.
@@ -121,6 +142,11 @@ impl Redaction {
         self.views.get(view).or_else(|| self.views.first()).cloned().flatten()
     }
 
+    /// Everything that is masked for those who hold no scope.
+    pub fn parts(&self) -> &[MaskedPart] {
+        &self.parts
+    }
+
     /// The operations whose responses are masked.
     pub fn operations(&self) -> impl Iterator<Item = OperationId> {
         self.operations.iter().copied()
@@ -141,14 +167,14 @@ fn build(wanted: &[Wanted], hash_key: Option<&[u8]>) -> Result<Detectors, String
 }
 
 impl Wanted {
-    /// What is wrong with its action, apart from a key that is missing; for the person who wrote it.
+    /// Whether its action can be taken, apart from a key that is missing.
     ///
     /// # Errors
-    /// That.
+    /// What is wrong with it, for the person who wrote it.
     pub fn check(&self) -> Result<(), String> {
         match self.action {
-            Action::Hash => Ok(()),
-            _ => build(std::slice::from_ref(self), None).map(|_| ()),
+            Action::Partial(_) => build(std::slice::from_ref(self), None).map(|_| ()),
+            _ => Ok(()),
         }
     }
 }

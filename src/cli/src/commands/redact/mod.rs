@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use scopewarden_core::diag::closest;
 use scopewarden_core::redact::{
-    Action, Group, Kind, Masker, OnUncertain, Redaction, Rules, Settings, Stop, Tally, Wanted,
-    builtin,
+    About, Action, Group, Kind, Masker, OnUncertain, Redaction, Rules, Settings, Stop, Tally,
+    Wanted, builtin,
 };
 
 use crate::exit::{Exit, Failure};
@@ -183,14 +183,13 @@ fn by_policy(file: &str, args: &Args, io: &mut Io<'_>) -> Result<Option<Arc<Rule
 /// The rules of `--detectors`; without names, of all.
 fn by_names(names: &[String]) -> Result<Option<Arc<Rules>>, Failure> {
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    let all = builtin();
     for name in names {
-        let before = wanted.len();
-        let group = Group::parse(name);
-        let meant = all.iter().filter(|about| about.name == name || Some(about.group) == group);
-        wanted.extend(meant.map(|about| about.name));
-        if wanted.len() == before && !wanted.contains(name.as_str()) && group.is_none() {
-            let known = all.iter().map(|about| about.name).chain(["secrets", "personal"]);
+        if let Some(group) = Group::parse(name) {
+            wanted.extend(builtin().filter(|about| about.group == group).map(|about| about.name));
+        } else if let Some(about) = About::of(name) {
+            wanted.insert(about.name);
+        } else {
+            let known = builtin().map(|about| about.name).chain(["secrets", "personal"]);
             let help = match closest(name, known) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "list the detectors there are with `scopewarden redact --list`".to_owned(),
@@ -198,8 +197,7 @@ fn by_names(names: &[String]) -> Result<Option<Arc<Rules>>, Failure> {
             return Err(Failure::with_help(format!("there is no detector `{name}`"), help));
         }
     }
-    let detectors = all
-        .iter()
+    let detectors = builtin()
         .filter(|about| names.is_empty() || wanted.contains(about.name))
         .map(|about| Wanted {
             name: about.name.to_owned(),
@@ -220,11 +218,10 @@ fn by_names(names: &[String]) -> Result<Option<Arc<Rules>>, Failure> {
 
 /// One detector a line.
 fn list(io: &mut Io<'_>) -> Result<Exit, Failure> {
-    let all = builtin();
-    let width = all.iter().map(|about| about.name.len()).max().unwrap_or(0);
-    for about in &all {
+    let width = builtin().map(|about| about.name.len()).max().unwrap_or(0);
+    for about in builtin() {
         writeln!(io.out, "{:<width$}  {:<8}  {}", about.name, about.group.as_str(), about.finds)?;
     }
-    writeln!(io.err, "{} detectors", all.len())?;
+    writeln!(io.err, "{} detectors", builtin().count())?;
     Ok(Exit::Success)
 }

@@ -345,7 +345,7 @@ fn the_schema_knows_the_same_names() {
         let keys: BTreeSet<String> = kind.keys.iter().map(|key| (*key).to_owned()).collect();
         assert_eq!(names(&schema, &format!("/$defs/{name}/properties")), keys, "{name}");
     }
-    let detectors = builtin().into_iter().map(|about| about.name);
+    let detectors = builtin().map(|about| about.name);
     let known = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
     for (at, expected) in [
         ("/$defs/surface/properties/use/enum", BUILTIN_NAMES.to_vec()),

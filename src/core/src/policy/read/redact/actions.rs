@@ -7,11 +7,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::super::codes;
 use super::super::fields::{Field, Object};
 use super::super::kinds;
-use super::detectors::{LIST, known};
+use super::detectors::LIST;
 use crate::diag::{Diagnostics, closest};
 use crate::limits;
 use crate::node::Node;
-use crate::redact::{Action, Group, MIN_HASH_KEY, Wanted};
+use crate::redact::{About, Action, Group, MIN_HASH_KEY, Wanted};
 
 const ACTIONS: [(&str, Action); 4] = [
     ("mask", Action::Mask),
@@ -30,8 +30,9 @@ pub(super) fn actions(
     let mut entries = field.map(out);
     entries.sort_by_key(|(name, _)| Group::parse(name).is_none());
     let mut groups = Vec::new();
-    for (name, value) in entries {
-        let action = action(&value, out);
+    for (name, value) in &entries {
+        let name = *name;
+        let action = action(value, out);
         let group = Group::parse(name);
         if let Some(group) = group {
             if groups.contains(&group) {
@@ -41,7 +42,7 @@ pub(super) fn actions(
             groups.push(group);
         }
         let meant = |wanted: &Wanted| match group {
-            Some(group) => known(&wanted.name).is_some_and(|about| about.group == group),
+            Some(group) => About::of(&wanted.name).is_some_and(|about| about.group == group),
             None => wanted.name == name,
         };
         // A pattern that has an error of its own is not among those that are on.
@@ -51,10 +52,16 @@ pub(super) fn actions(
             detector.action = action.unwrap_or_default();
         }
         if !any {
-            not_on(name, &value, wanted, out);
-        } else if let Some(message) =
-            wanted.iter().filter(|w| meant(w)).find_map(|w| w.check().err())
-        {
+            not_on(name, value, wanted, out);
+        }
+    }
+    for detector in wanted.iter() {
+        let Err(message) = detector.check() else { continue };
+        // The last entry about it is the one that counts.
+        let group = About::of(&detector.name).map(|about| about.group);
+        let about =
+            |name: &str| name == detector.name || group.is_some() && Group::parse(name) == group;
+        if let Some((_, value)) = entries.iter().rev().find(|(name, _)| about(name)) {
             out.error(codes::OUT_OF_RANGE, value.path(), message);
         }
     }
@@ -62,7 +69,7 @@ pub(super) fn actions(
 
 /// An action for a detector that is not on, or that does not exist.
 fn not_on(name: &str, value: &Field<'_>, wanted: &[Wanted], out: &mut Diagnostics) {
-    if known(name).is_some() || Group::parse(name).is_some() {
+    if About::of(name).is_some() || Group::parse(name).is_some() {
         out.error(
             codes::UNKNOWN_DETECTOR,
             value.path(),

@@ -25,7 +25,7 @@ pub(super) fn want(name: &str, visible_to: Option<&str>) -> Wanted {
 }
 
 pub(super) fn of_group(group: Group) -> impl Iterator<Item = &'static str> {
-    builtin().into_iter().filter(move |about| about.group == group).map(|about| about.name)
+    builtin().filter(move |about| about.group == group).map(|about| about.name)
 }
 
 /// The names of patterns as far as they can be told, for the sake of those who list them as detectors.
@@ -59,7 +59,7 @@ pub(super) fn detectors<'n>(
         };
         for name in names {
             let Some(text) = name.text(out) else { continue };
-            let twice = match (Group::parse(text), known(text)) {
+            let twice = match (Group::parse(text), About::of(text)) {
                 (Some(group), _) => {
                     let twice = groups.iter().any(|(other, _)| *other == group);
                     groups.push((group, visible_to));
@@ -86,13 +86,7 @@ pub(super) fn detectors<'n>(
         wanted.extend(of_group(group).map(|name| (name, visible_to)));
     }
     wanted.extend(single);
-    // In the order of the built-in ones, so that two spellings of one list are one policy.
-    let all = builtin().into_iter();
-    all.filter_map(|about| Some(want(about.name, *wanted.get(about.name)?))).collect()
-}
-
-pub(super) fn known(name: &str) -> Option<About> {
-    builtin().into_iter().find(|about| about.name == name)
+    builtin().filter_map(|about| Some(want(about.name, *wanted.get(about.name)?))).collect()
 }
 
 fn unknown(text: &str, patterns: &[&str], item: &Field<'_>, out: &mut Diagnostics) {
@@ -107,8 +101,7 @@ fn unknown(text: &str, patterns: &[&str], item: &Field<'_>, out: &mut Diagnostic
     }
     let finding =
         out.error(codes::UNKNOWN_DETECTOR, item.path(), format!("there is no detector `{text}`"));
-    let all = builtin();
-    let names = all.iter().map(|about| about.name).chain(["secrets", "personal", "pii"]);
+    let names = builtin().map(|about| about.name).chain(["secrets", "personal", "pii"]);
     match closest(text, names) {
         Some(known) => finding.help(format!("did you mean `{known}`?")),
         None => finding.help(LIST),
@@ -156,7 +149,7 @@ fn pattern_name<'n>(
         ));
         return None;
     }
-    if known(name).is_some() || Group::parse(name).is_some() {
+    if About::of(name).is_some() || Group::parse(name).is_some() {
         out.error(
             codes::DUPLICATE,
             field.path(),
