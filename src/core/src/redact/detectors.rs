@@ -114,6 +114,17 @@ impl Detectors {
         u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX)
     }
 
+    /// Whether nothing can be found in a text. `false` may be wrong.
+    pub(super) fn is_clean(&self, text: &[u8]) -> bool {
+        self.patterns.is_empty() && self.sieve.hits([b' '; 3], text).next().is_none()
+    }
+
+    /// The same for a number, and nothing around it.
+    pub(super) fn is_clean_number(&self, number: &[u8]) -> bool {
+        let count = |wanted: fn(&u8) -> bool| number.iter().copied().filter(wanted).count();
+        self.patterns.is_empty() && count(u8::is_ascii_digit) < 7 && count(|b| *b == b'.') < 2
+    }
+
     /// The detector of this name.
     pub fn id_of(&self, name: &str) -> Option<u16> {
         (0..).zip(&self.names).find(|(_, known)| *known == name).map(|(id, _)| id)

@@ -7,6 +7,9 @@ pub const LOCAL: Set = Set::of(b"A-Za-z0-9._%+'-");
 const DOMAIN: Set = Set::of(b"A-Za-z0-9.-");
 /// Longest local part (RFC 5321).
 const MAX_LOCAL: usize = 64;
+/// Longest label of a domain, and most of them (RFC 1035).
+const MAX_LABEL: u32 = 63;
+const MAX_LABELS: u32 = 127;
 
 /// Where in an address the text is, between pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +38,10 @@ impl Domain {
 
     /// Takes a byte; `false`: the domain ends before it.
     fn takes(&mut self, byte: u8, at: u64) -> bool {
+        let long = self.label >= MAX_LABEL || self.dots >= MAX_LABELS;
         match byte {
             b'.' if self.label == 0 => return false,
+            _ if long && byte != b'.' && self.end.is_none() => return false,
             b'.' => {
                 self.dots = self.dots.saturating_add(1);
                 (self.label, self.letters) = (0, true);

@@ -46,6 +46,8 @@ pub use sink::Sink;
 pub use sse::Sse;
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod compare;
 #[cfg(test)]
 mod corpus;

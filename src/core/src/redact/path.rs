@@ -38,16 +38,22 @@ impl Place {
     }
 
     fn iter(self) -> impl Iterator<Item = usize> {
-        (0_usize..).step_by(64).zip(self.0).flat_map(|(base, word)| {
-            (0..64_u32)
-                .filter(move |bit| word.wrapping_shr(*bit) & 1 == 1)
-                .map(move |bit| base.saturating_add(usize::try_from(bit).unwrap_or_default()))
+        (0_usize..).step_by(64).zip(self.0).flat_map(|(base, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = usize::try_from(word.trailing_zeros()).unwrap_or_default();
+                (word != 0).then(|| {
+                    // The lowest bit goes.
+                    word &= word.wrapping_sub(1);
+                    base.saturating_add(bit)
+                })
+            })
         })
     }
 
     /// Whether no path leads on from here.
-    pub fn is_off(self) -> bool {
-        self.0 == [0; 4]
+    pub const fn is_off(self) -> bool {
+        let [a, b, c, d] = self.0;
+        a | b | c | d == 0
     }
 }
 
@@ -95,7 +101,7 @@ impl Paths {
 
     /// Whether a path ends here.
     pub fn is_hit(&self, place: Place) -> bool {
-        place.iter().any(|at| matches!(self.steps.get(at), Some(None)))
+        !place.is_off() && place.iter().any(|at| matches!(self.steps.get(at), Some(None)))
     }
 
     fn follow(&self, place: Place, takes: impl Fn(&Seg) -> bool) -> Place {

@@ -60,6 +60,11 @@ impl End {
         }
     }
 
+    /// Whether it can end anything.
+    pub fn is_any(&self) -> bool {
+        !matches!(self, Self::Choices(choices) if choices.is_empty())
+    }
+
     /// Whether a text ends.
     pub fn ends(&self, key: &Key) -> bool {
         match self {

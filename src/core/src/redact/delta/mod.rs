@@ -10,6 +10,7 @@
 mod carrier;
 mod end;
 mod find;
+mod like;
 mod reader;
 mod walk;
 
@@ -21,6 +22,7 @@ use super::sink::Sink;
 use carrier::Carrier;
 use end::End;
 use find::{Delta, Found, Key, find};
+use like::{Like, Likes};
 use reader::each_character;
 
 /// Most texts that are followed at a time.
@@ -40,6 +42,10 @@ pub struct Deltas {
     sequence: Vec<u8>,
     /// What of an event is no delta.
     rest: Text,
+    /// What most events are like.
+    likes: Likes,
+    /// The one delta of the event that has begun, if the next one may be like it.
+    single: Option<Like>,
 }
 
 /// One text.
@@ -99,6 +105,13 @@ impl Deltas {
         self.patches.clear();
         self.texts.clear();
         self.changed.clear();
+        self.single = None;
+        if let Some(delta) = self.likes.delta(&event) {
+            let mut texts = std::mem::take(&mut self.texts);
+            self.delta(event, &delta, false, &mut texts, to)?;
+            self.texts = texts;
+            return Ok(Vec::new());
+        }
         let found = find(to.rules, event.data).unwrap_or_default();
         let end = if event.last { End::All } else { End::of(&event, &found) };
         let mut texts = std::mem::take(&mut self.texts);
@@ -114,6 +127,12 @@ impl Deltas {
         }
         self.patch_repeats(&found, event.data);
         self.patches.sort_unstable_by_key(|patch| patch.at.start);
+        if let ([delta], [_], false) =
+            (found.deltas.as_slice(), self.patches.as_slice(), end.is_any())
+            && found.is_plain()
+        {
+            self.single = Like::of(&event, delta);
+        }
         Ok(rests)
     }
 
@@ -132,6 +151,15 @@ impl Deltas {
         joins: &[(usize, Vec<u8>)],
         to: &mut Sink<'_>,
     ) -> Result<(), Stop> {
+        if let (true, [Patch { at, with: With::Text(text) }]) =
+            (self.likes.is_hit(), self.patches.as_slice())
+        {
+            to.put(data.get(..at.start).unwrap_or_default());
+            to.put(self.texts.get(text.clone()).unwrap_or_default());
+            to.put(data.get(at.end..).unwrap_or_default());
+            return Ok(());
+        }
+        let start = to.out.len();
         self.rest.begin(0, to.rules.fields.root());
         let mut at = 0;
         for patch in &self.patches {
@@ -144,6 +172,9 @@ impl Deltas {
         }
         spell(&mut self.rest, data, at..data.len(), joins, to)?;
         self.rest.finish(to);
+        if let Some(like) = self.single.take().filter(|_| joins.is_empty()) {
+            self.likes.keep(like, to.out.get(start..).unwrap_or_default(), &self.texts);
+        }
         Ok(())
     }
 

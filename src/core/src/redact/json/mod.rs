@@ -7,6 +7,8 @@ mod spelling;
 mod structure;
 mod text;
 
+use memchr::memchr2;
+
 use super::path::Place;
 use super::rules::{OnUncertain, Rules, Stop, Uncertain};
 use super::sink::Sink;
@@ -117,11 +119,22 @@ impl Json {
             match self.state {
                 State::Broken => return self.text.plain(piece, to),
                 State::String { name } if self.spelling.is_idle() => {
-                    let end = piece.iter().position(|b| matches!(b, b'"' | b'\\'));
+                    let end = memchr2(b'"', b'\\', piece);
                     let (run, after) =
                         piece.split_at_checked(end.unwrap_or(piece.len())).unwrap_or((piece, &[]));
                     if !run.is_empty() {
-                        self.run(name, run, to)?;
+                        if !after.starts_with(b"\"") || !self.passes(name, run, to) {
+                            self.run(name, run, to)?;
+                        }
+                        piece = after;
+                        continue;
+                    }
+                }
+                State::Value { .. } if matches!(byte, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                    if let Some((_, after)) = self
+                        .pass_number(piece, to)
+                        .and_then(|length| piece.split_at_checked(length))
+                    {
                         piece = after;
                         continue;
                     }
@@ -220,6 +233,15 @@ impl Json {
         } else {
             self.after_value();
         }
+    }
+
+    /// Takes a string as a whole, if nothing can be in it.
+    fn passes(&mut self, name: bool, run: &[u8], to: &mut Sink<'_>) -> bool {
+        let passes = self.hidden.is_none() && self.text.pass(run, to);
+        if passes && name {
+            self.read_name(run);
+        }
+        passes
     }
 
     /// Characters of a string that are written as they are.

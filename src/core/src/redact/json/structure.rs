@@ -198,6 +198,24 @@ impl Json {
         }
     }
 
+    /// Takes a number that is there as a whole, if nothing can be in it. How many bytes it has.
+    pub(super) fn pass_number(&mut self, piece: &[u8], to: &mut Sink<'_>) -> Option<usize> {
+        if !matches!(self.state, State::Value { .. }) {
+            return None;
+        }
+        let ends = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
+        let length = piece.iter().take(MAX_NUMBER).position(ends)?;
+        let text = piece.get(..length)?;
+        let clean = matches!(text, b"true" | b"false" | b"null")
+            || (is_scalar(text) && to.rules.detectors.is_clean_number(text));
+        clean.then(|| {
+            self.begin_value(to);
+            self.put(text, to);
+            self.after_value();
+            length
+        })
+    }
+
     /// A number that is too long to be looked at as a whole is looked at as a text.
     fn long_number(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
         if self.hidden.is_some() {
@@ -220,7 +238,7 @@ impl Json {
             self.text.finish(to);
             return;
         }
-        if number.is_literal() {
+        if number.is_literal() || to.rules.detectors.is_clean_number(&number.text) {
             to.put(&number.raw);
             return;
         }

@@ -18,6 +18,8 @@ pub struct Text {
     is_json: bool,
     /// Nothing but white space has come: it may turn out to be JSON.
     open: bool,
+    /// Something has come.
+    begun: bool,
     /// In how many strings it stands.
     level: u8,
     place: Place,
@@ -27,8 +29,19 @@ impl Text {
     /// A text begins that may be JSON. It stands at `place`, in `level` strings.
     pub fn begin(&mut self, level: u8, place: Place) {
         self.open = level <= MAX_LEVEL;
+        self.begun = false;
         self.level = level;
         self.place = place;
+    }
+
+    /// Takes a text as a whole, if nothing can be in it.
+    pub fn pass(&mut self, text: &[u8], to: &mut Sink<'_>) -> bool {
+        let json = matches!(text.get(blanks(text)), Some(b'{' | b'[' | b'"'));
+        let passes = !(self.begun || self.open && json) && to.rules.detectors.is_clean(text);
+        if passes {
+            to.put(text);
+        }
+        passes
     }
 
     /// Takes characters that are written as they are.
@@ -36,6 +49,7 @@ impl Text {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn plain(&mut self, text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
+        self.begun = true;
         if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             return json.feed(text, to);
         }
@@ -59,6 +73,7 @@ impl Text {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
+        self.begun = true;
         if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             return json.character(raw, text, to);
         }
@@ -72,6 +87,7 @@ impl Text {
 
     /// Takes characters that are no JSON, whatever they look like.
     pub fn scan(&mut self, text: &[u8], to: &mut Sink<'_>) {
+        self.begun = true;
         if !text.is_empty() {
             self.channel.plain(to.rules, text, to.tally, to.out);
         }
@@ -79,11 +95,15 @@ impl Text {
 
     /// Takes characters that are no JSON, written as `raw`.
     pub fn scan_spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) {
+        self.begun = true;
         self.channel.escape(to.rules, raw, text, to.tally, to.out);
     }
 
     /// It has ended; another may begin.
     pub fn finish(&mut self, to: &mut Sink<'_>) {
+        if !std::mem::replace(&mut self.begun, false) {
+            return;
+        }
         if let Some(json) = self.json.as_mut().filter(|_| self.is_json) {
             json.finish(to);
         }

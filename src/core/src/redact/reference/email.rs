@@ -44,8 +44,10 @@ impl Email {
                 None
             }
             State::Domain { label, letters, dots, end, .. } if DOMAIN.has(byte) => {
+                let long = *label >= 63 || *dots >= 127;
                 match byte {
                     b'.' if *label == 0 => return self.leave(byte, at),
+                    _ if long && byte != b'.' && end.is_none() => return self.leave(byte, at),
                     b'.' => {
                         *dots = dots.saturating_add(1);
                         (*label, *letters) = (0, true);

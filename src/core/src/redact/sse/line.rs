@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr2};
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -31,14 +33,14 @@ pub fn lines(event: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut start = if event.starts_with(super::BOM) { super::BOM.len() } else { 0 };
     while let Some(rest) = event.get(start..).filter(|rest| !rest.is_empty()) {
-        let length = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+        let length = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         let ending = match after {
             [b'\r', b'\n', ..] => 2,
             [_, ..] => 1,
             [] => 0,
         };
-        let (field, colon) = match line.iter().position(|b| *b == b':') {
+        let (field, colon) = match memchr(b':', line) {
             Some(colon) => (line.get(..colon).unwrap_or_default(), colon.saturating_add(1)),
             None => (line, line.len()),
         };

@@ -7,6 +7,8 @@ mod line;
 
 use std::ops::Range;
 
+use memchr::memchr2;
+
 use super::channel::Channel;
 use super::delta::{Deltas, Event, Rest};
 use super::json::Text;
@@ -68,7 +70,7 @@ impl Sse {
                 piece = rest;
                 continue;
             }
-            let end = piece.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let end = memchr2(b'\n', b'\r', piece);
             let Some(end) = end else {
                 self.blank = false;
                 return self.take(piece, to);
@@ -217,8 +219,10 @@ impl Sse {
     ) -> Result<(), Stop> {
         for line in lines {
             let text = raw.get(line.start..line.value.end).unwrap_or_default();
-            self.text.plain(text, to)?;
-            self.text.finish(to);
+            if !self.text.pass(text, to) {
+                self.text.plain(text, to)?;
+                self.text.finish(to);
+            }
             to.put(raw.get(line.value.end..line.end).unwrap_or_default());
         }
         Ok(())
