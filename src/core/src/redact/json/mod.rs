@@ -3,6 +3,7 @@
 //! What is not masked goes on as it came, every byte of it. Strings and member names are read through their escapes, and JSON in a string
 //! once more; a field that a path leads to is replaced by one string. What is not JSON is scanned as text from there on.
 
+mod logprobs;
 mod spelling;
 mod structure;
 mod text;
@@ -12,6 +13,7 @@ use memchr::memchr2;
 use super::path::Place;
 use super::rules::{OnUncertain, Rules, Stop, Uncertain};
 use super::sink::Sink;
+use logprobs::Logprobs;
 pub use spelling::Spelling;
 pub use structure::is_scalar;
 pub use text::Text;
@@ -41,6 +43,8 @@ pub struct Json {
     /// The member name that is read, for paths.
     name: Vec<u8>,
     number: Number,
+    /// What repeats a text token by token.
+    logprobs: Option<Box<Logprobs>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +112,7 @@ impl Json {
         self.hidden = None;
         self.spelling = Spelling::default();
         self.number = Number::default();
+        self.logprobs = None;
     }
 
     /// Takes the next piece, and writes what may go on.
@@ -115,37 +120,39 @@ impl Json {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn feed(&mut self, mut piece: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
-        while let Some((byte, rest)) = piece.split_first() {
-            match self.state {
-                State::Broken => return self.text.plain(piece, to),
-                State::String { name } if self.spelling.is_idle() => {
-                    let end = memchr2(b'"', b'\\', piece);
-                    let (run, after) =
-                        piece.split_at_checked(end.unwrap_or(piece.len())).unwrap_or((piece, &[]));
-                    if !run.is_empty() {
-                        if !after.starts_with(b"\"") || !self.passes(name, run, to) {
-                            self.run(name, run, to)?;
-                        }
-                        piece = after;
-                        continue;
-                    }
-                }
-                State::Value { .. } if matches!(byte, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
-                    if let Some((_, after)) = self
-                        .pass_number(piece, to)
-                        .and_then(|length| piece.split_at_checked(length))
-                    {
-                        piece = after;
-                        continue;
-                    }
-                }
-                _ => {}
-            }
-            let byte = std::slice::from_ref(byte);
-            self.character(byte, byte, to)?;
-            piece = rest;
+        while !piece.is_empty() {
+            piece = self.through(to, |json, to| json.step(piece, to))?;
         }
         Ok(())
+    }
+
+    /// Takes some of the piece. What is left of it.
+    fn step<'p>(&mut self, piece: &'p [u8], to: &mut Sink<'_>) -> Result<&'p [u8], Stop> {
+        let Some((byte, rest)) = piece.split_first() else { return Ok(piece) };
+        match self.state {
+            State::Broken => return self.text.plain(piece, to).map(|()| &[][..]),
+            State::String { name } if self.spelling.is_idle() => {
+                let end = memchr2(b'"', b'\\', piece);
+                let (run, after) =
+                    piece.split_at_checked(end.unwrap_or(piece.len())).unwrap_or((piece, &[]));
+                if !run.is_empty() {
+                    if !after.starts_with(b"\"") || !self.passes(name, run, to) {
+                        self.run(name, run, to)?;
+                    }
+                    return Ok(after);
+                }
+            }
+            State::Value { .. } if matches!(byte, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                let length = self.pass_number(piece, to);
+                if let Some(after) = length.and_then(|length| piece.get(length..)) {
+                    return Ok(after);
+                }
+            }
+            _ => {}
+        }
+        let byte = std::slice::from_ref(byte);
+        self.one(byte, byte, to)?;
+        Ok(rest)
     }
 
     /// Takes one character, written as `raw`.
@@ -153,6 +160,34 @@ impl Json {
     /// # Errors
     /// [`Stop`]: nothing more may go on.
     pub fn character(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
+        self.through(to, |json, to| json.one(raw, text, to))
+    }
+
+    /// Does a step. While `logprobs` are read, what it writes is held.
+    fn through<T>(
+        &mut self,
+        to: &mut Sink<'_>,
+        step: impl FnOnce(&mut Self, &mut Sink<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let Some(logprobs) = &mut self.logprobs else { return step(self, to) };
+        let mut written = std::mem::take(&mut logprobs.written);
+        let depth = logprobs.depth;
+        let went = step(self, &mut Sink::new(to.rules, to.tally, &mut written));
+        let Some(mut logprobs) = self.logprobs.take() else { return went };
+        logprobs.written = written;
+        let ended = self.levels.len() == depth && matches!(self.state, State::After { .. });
+        if ended || self.state == State::Broken {
+            to.put(&logprobs.finish(to.rules));
+        } else if logprobs.is_too_long() {
+            to.put(logprobs.nothing());
+            self.hidden = Some(depth);
+        } else {
+            self.logprobs = Some(logprobs);
+        }
+        went
+    }
+
+    fn one(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
         match self.state {
             State::Broken => self.text.spelled(raw, text, to),
             State::String { name } => self.in_string(name, raw, text, to),
@@ -163,6 +198,17 @@ impl Json {
 
     /// The text has ended, and with it all JSON.
     pub fn finish(&mut self, to: &mut Sink<'_>) {
+        if let Some(mut logprobs) = self.logprobs.take() {
+            let mut written = std::mem::take(&mut logprobs.written);
+            self.end(&mut Sink::new(to.rules, to.tally, &mut written));
+            logprobs.written = written;
+            to.put(&logprobs.finish(to.rules));
+        } else {
+            self.end(to);
+        }
+    }
+
+    fn end(&mut self, to: &mut Sink<'_>) {
         match self.state {
             State::Number if self.number.is_valid() => self.end_number(to),
             State::Number => self.broken(to),
@@ -180,15 +226,16 @@ impl Json {
         }
     }
 
-    /// Whether what comes is being left out, as a field.
-    pub const fn is_hidden(&self) -> bool {
-        self.hidden.is_some()
+    /// Whether a document has ended, and nothing of another one has come.
+    pub fn is_between(&self) -> bool {
+        self.levels.is_empty() && matches!(self.state, State::After { .. })
     }
 
     /// How many bytes are held.
     pub fn held(&self) -> usize {
+        let logprobs = self.logprobs.as_ref().map_or(0, |logprobs| logprobs.written.len());
         let own = self.spelling.held().saturating_add(self.number.raw.len());
-        own.saturating_add(self.text.held())
+        own.saturating_add(self.text.held()).saturating_add(logprobs)
     }
 
     fn in_string(
@@ -240,6 +287,8 @@ impl Json {
         let passes = self.hidden.is_none() && self.text.pass(run, to);
         if passes && name {
             self.read_name(run);
+        } else if passes {
+            self.repeat(run, to);
         }
         passes
     }
@@ -248,6 +297,8 @@ impl Json {
     fn run(&mut self, name: bool, run: &[u8], to: &mut Sink<'_>) -> Result<(), Stop> {
         if name {
             self.read_name(run);
+        } else {
+            self.repeat(run, to);
         }
         if self.hidden.is_none() { self.text.plain(run, to) } else { Ok(()) }
     }
@@ -262,8 +313,17 @@ impl Json {
     ) -> Result<(), Stop> {
         if name {
             self.read_name(text);
+        } else {
+            self.repeat(text, to);
         }
         if self.hidden.is_none() { self.text.spelled(raw, text, to) } else { Ok(()) }
+    }
+
+    /// A string that may be a token of a text.
+    fn repeat(&mut self, text: &[u8], to: &Sink<'_>) {
+        if let Some(logprobs) = &mut self.logprobs {
+            logprobs.string(to.rules, self.levels.len(), &self.name, text);
+        }
     }
 
     /// A name that is longer than any in a path is cut where it cannot be one any more.

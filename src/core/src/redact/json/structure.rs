@@ -2,7 +2,8 @@
 
 use super::super::path::Place;
 use super::{
-    Json, Level, MAX_DEPTH, MAX_DEPTH_WITHIN, Number, OnUncertain, Sink, State, Stop, Uncertain,
+    Json, Level, Logprobs, MAX_DEPTH, MAX_DEPTH_WITHIN, Number, OnUncertain, Sink, State, Stop,
+    Uncertain,
 };
 
 /// A quote in so many strings: each doubles the backslashes before it and adds one.
@@ -121,7 +122,14 @@ impl Json {
 
     fn begin_container(&mut self, object: bool, raw: &[u8], to: &mut Sink<'_>) {
         self.begin_value(to);
-        self.put(raw, to);
+        let inside = self.levels.last().is_some_and(|level| level.object);
+        if inside && self.name == b"logprobs" && self.hidden.is_none() && self.logprobs.is_none() {
+            let mut logprobs = Logprobs::new(self.levels.len(), object);
+            logprobs.written.extend_from_slice(raw);
+            self.logprobs = Some(Box::new(logprobs));
+        } else {
+            self.put(raw, to);
+        }
         self.levels.push(Level { object, place: self.place, index: 0 });
         if object {
             self.state = State::Name { first: true };

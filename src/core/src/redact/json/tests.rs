@@ -144,6 +144,39 @@ fn what_is_no_json_is_text() {
 }
 
 #[test]
+fn what_repeats_a_text_shows_no_more_than_it() {
+    let rules = rules(&[]);
+    for (text, expected) in [
+        (
+            r#"{"text":"AKIAIOSFODNN7EXAMPLE","logprobs":{"content":[{"token":"AKIA","bytes":[65]},{"token":"IOSFODNN"},{"token":"7EXAMPLE"}],"refusal":null},"a":1}"#,
+            r#"{"text":"AKIA[masked:aws]","logprobs":null,"a":1}"#,
+        ),
+        (
+            r#"[{"logprobs":[{"token":"bob@"},{"token":"ex\u0061mple.com"}]}]"#,
+            r#"[{"logprobs":[]}]"#,
+        ),
+        (
+            r#"{"logprobs":{"tokens":["bob","@example",".com"]},"b":2}"#,
+            r#"{"logprobs":null,"b":2}"#,
+        ),
+    ] {
+        assert_eq!(whole(&rules, text), expected);
+        assert_eq!(masked(&rules, text.as_bytes().chunks(1)), expected);
+    }
+    for text in [
+        r#"{"logprobs": {"content" :[{"token":"bob","top_logprobs":[{"token":"@example.com"}]}]} , "b":[2]}"#,
+        r#"{"logprobs":null,"b":{"logprobs":[]}}"#,
+        r#"["logprobs",["bob@","example.com"]]"#,
+    ] {
+        assert_eq!(whole(&rules, text), text);
+        assert_eq!(masked(&rules, text.as_bytes().chunks(1)), text);
+    }
+    let long = format!(r#"{{"logprobs":[{}],"b":1}}"#, vec![r#"{"token":"a "}"#; 30_000].join(","));
+    assert_eq!(whole(&rules, &long), r#"{"logprobs":[],"b":1}"#);
+    assert_eq!(whole(&rules, r#"{"logprobs":[{"token":"bob@ "#), r#"{"logprobs":[{"token":"bob@ "#);
+}
+
+#[test]
 fn nesting_has_an_end() {
     let rules = rules(&[]);
     let mut json = Json::new(&rules);
