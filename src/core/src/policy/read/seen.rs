@@ -35,6 +35,13 @@ pub(super) fn report(
                 format!("nobody can hold the scope `{scope}`: no role grants it, and there are no tokens that could carry it"),
             )
             .help("grant it in `roles`, or remove `visible_to`");
+        } else if redact.is_some_and(|redact| callers.none_is_known(redact)) {
+            out.warning(
+                codes::UNREACHABLE,
+                field.path(),
+                "all masked operations are public and their callers are not known, so nobody sees more",
+            )
+            .help("give the operations a scope, or remove `visible_to`");
         } else if redact.is_some_and(|redact| callers.all_hold(scope, redact)) {
             out.warning(
                 codes::UNREACHABLE,
@@ -50,6 +57,16 @@ impl Callers<'_, '_> {
     /// A token may carry any scope.
     fn none_holds(&self, scope: &str) -> bool {
         !self.sources.tokens && !self.granted.iter().any(|(granted, _)| *granted == scope)
+    }
+
+    /// A token that is sent to a public operation is not looked at, unless the body can make it another operation.
+    fn none_is_known(&self, redact: &Redaction) -> bool {
+        redact.operations().all(|id| {
+            let draft = self.catalogue.operations.get(id);
+            draft.is_some_and(|draft| !draft.rpc)
+                && self.catalogue.family(id).count() == 1
+                && self.catalogue.scopes(id).is_none()
+        })
     }
 
     fn all_hold(&self, scope: &str, redact: &Redaction) -> bool {
