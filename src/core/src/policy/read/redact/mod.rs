@@ -185,3 +185,6 @@ fn fields<'n>(
     }
     rules
 }
+
+#[cfg(test)]
+mod tests;
