@@ -64,6 +64,11 @@ impl Actions {
         self.each.iter().all(|action| action.strictness() <= own)
     }
 
+    /// Whether any of them leaves out what contains it.
+    pub fn drops(&self) -> bool {
+        self.each.contains(&Action::Drop)
+    }
+
     /// A hash that is about to be taken, when any action is [`Action::Hash`].
     pub fn hash(&self) -> Option<Hmac<Sha256>> {
         self.key.as_ref().map(|HashKey(key)| key.clone())

@@ -13,6 +13,7 @@ pub struct Tally {
     counts: Vec<u32>,
     blocked: Option<u16>,
     dropped: bool,
+    dropper: Option<u16>,
 }
 
 impl Tally {
@@ -37,9 +38,15 @@ impl Tally {
         self.blocked.get_or_insert(detector);
     }
 
-    /// What contains this has to be left out.
-    pub const fn drop(&mut self) {
+    /// What contains this has to be left out because of this detector.
+    pub const fn drop(&mut self, detector: u16) {
         self.dropped = true;
+        self.dropper = Some(detector);
+    }
+
+    /// Which detector has said so last.
+    pub const fn dropper(&self) -> Option<u16> {
+        self.dropper
     }
 
     /// Which detector ends the response.
@@ -248,7 +255,7 @@ impl Masked {
                 }
                 out.push(b']');
             }
-            Action::Drop => tally.drop(),
+            Action::Drop => tally.drop(self.detector),
             Action::Block => tally.block(self.detector),
         }
     }

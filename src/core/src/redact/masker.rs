@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::channel::{Channel, Tally};
-use super::json::Json;
+use super::documents::Documents;
 use super::kind::{self, Kind};
 use super::rules::{Rules, Stop};
 use super::sink::Sink;
@@ -25,7 +25,7 @@ pub struct Masker {
 enum Body {
     /// What it is read as is not known before it has begun.
     Begun(Vec<u8>),
-    Json(Box<Json>),
+    Json(Box<Documents>),
     Sse(Box<Sse>),
     Text(Box<Channel>),
 }
@@ -78,7 +78,7 @@ impl Masker {
     /// It is known what the body is read as.
     fn begin(&mut self, kind: Kind, out: &mut Vec<u8>) -> Result<(), Stop> {
         let body = match kind {
-            Kind::Json => Body::Json(Box::new(Json::new(&self.rules))),
+            Kind::Json => Body::Json(Box::new(Documents::new(&self.rules))),
             Kind::Sse => Body::Sse(Box::default()),
             Kind::Text => Body::Text(Box::default()),
         };
@@ -122,7 +122,7 @@ impl Body {
     fn finish(&mut self, to: &mut Sink<'_>) -> Result<(), Stop> {
         match self {
             Self::Begun(_) => {}
-            Self::Json(json) => json.finish(to),
+            Self::Json(json) => return json.finish(to),
             Self::Sse(sse) => return sse.finish(to),
             Self::Text(text) => text.finish(to.rules, to.tally, to.out),
         }
@@ -132,6 +132,7 @@ impl Body {
 
 #[cfg(test)]
 mod tests {
+    use super::super::action::Action;
     use super::super::detectors::Detectors;
     use super::super::rules::Uncertain;
     use super::*;
@@ -150,6 +151,40 @@ mod tests {
         masker.finish(&mut out).unwrap();
         assert_eq!(out, b"to [masked:email].");
         assert_eq!(masker.tally().iter().collect::<Vec<_>>(), [(0, 1)]);
+    }
+
+    /// What comes out when addresses are dropped, however it is cut.
+    fn dropped(kind: Kind, text: &str) -> (String, Result<(), Stop>) {
+        let detectors = Detectors::new(["email"], Vec::new());
+        let detectors = detectors.acting([("email", Action::Drop)], None).unwrap();
+        let rules = Arc::new(Rules::new(detectors));
+        let run = |size: usize| {
+            let mut masker = Masker::new(Arc::clone(&rules), kind);
+            let mut out = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                masker.feed(piece, &mut out).unwrap();
+            }
+            let end = masker.finish(&mut out);
+            (String::from_utf8(out).unwrap(), end)
+        };
+        let whole = run(text.len());
+        assert_eq!(run(1), whole);
+        whole
+    }
+
+    #[test]
+    fn what_contains_what_is_dropped_is_not_sent() {
+        let ok = |text: &str| (text.to_owned(), Ok(()));
+        let line = "{\"a\":\"bob@example.com\"}\n";
+        assert_eq!(dropped(Kind::Json, &format!("{{}}\n{line}[1]\n")), ok("{}\n[1]\n"));
+        assert_eq!(dropped(Kind::Json, line), (String::new(), Err(Stop::Blocked(0))));
+        assert_eq!(dropped(Kind::Json, line.trim_end()), (String::new(), Err(Stop::Blocked(0))));
+        assert_eq!(dropped(Kind::Json, "{\n\"a\": 1\n}"), ok("{\n\"a\": 1\n}"));
+        assert_eq!(dropped(Kind::Text, "to bob@example.com."), ok("to ."));
+        let events = format!("data: 1\n\nid: 2\ndata: {line}\ndata: 3\n\n");
+        assert_eq!(dropped(Kind::Sse, &events), ok("data: 1\n\ndata: 3\n\n"));
+        let delta = "data: {\"delta\":\"to bob@example.com, \"}\n\n";
+        assert_eq!(dropped(Kind::Sse, delta), ok("data: {\"delta\":\"to , \"}\n\n"));
     }
 
     #[test]

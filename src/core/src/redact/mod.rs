@@ -7,6 +7,7 @@ mod channel;
 mod checks;
 mod delta;
 mod detectors;
+mod documents;
 mod email;
 mod iban;
 mod json;

@@ -181,6 +181,8 @@ impl Json {
         } else if logprobs.is_too_long() {
             to.put(logprobs.nothing());
             self.hidden = Some(depth);
+            // What of a string is held belongs to them.
+            self.text = Text::default();
         } else {
             self.logprobs = Some(logprobs);
         }
