@@ -67,6 +67,7 @@ fn what_is_said_of_one_counts_more_than_what_is_said_of_its_group() {
         "actions": {"email": "hash", "personal": {"partial": 3}},
         "hash_key": KEY,
     }));
+    // printf %s bob@example.com | openssl dgst -sha256 -mac HMAC -macopt hexkey:$(echo "$KEY" | base64 -d | xxd -p -c 99)
     let hashed = "[email:019937bc219206c2]";
     assert_eq!(
         seen(&policy, &[]).unwrap(),
