@@ -124,7 +124,14 @@ fn mask(
         Err(Stop::Uncertain(uncertain)) => uncertain.meaning().to_owned(),
         Err(Stop::Blocked(detector)) => {
             let name = rules.detectors.name_of(detector);
-            format!("the detector `{name}` has found something, and its action is `block`")
+            match rules.detectors.action_of(detector) {
+                Action::Drop => {
+                    format!("what the detector `{name}` finds is dropped, and nothing else is left")
+                }
+                _ => {
+                    format!("the detector `{name}` has found something, and its action is `block`")
+                }
+            }
         }
     };
     writeln!(io.err, "the response ends here: {why}")?;
