@@ -18,9 +18,17 @@ pub fn check(bytes: &[u8]) {
             assert_eq!(again.hash, policy.hash, "two spellings of one policy share a hash");
         }
         Err(findings) => {
+            let key = document.get("redact").and_then(|redact| redact.get("hash_key"));
+            let key = match key {
+                Some(Node::String(key)) if key.len() >= 16 => Some(key.as_str()),
+                _ => None,
+            };
             assert!(!findings.is_empty(), "refused without a word");
             for finding in findings {
                 let text = finding.to_string();
+                let about_key = finding.path.to_string() == "redact.hash_key";
+                let shown = about_key && key.is_some_and(|key| text.contains(key));
+                assert!(!shown, "the hash key is shown: {text}");
                 assert!(!text.contains('\u{1b}'), "a policy drives the terminal: {text:?}");
             }
         }
@@ -48,6 +56,11 @@ fn is_whole(policy: &Policy) {
                 }
             }
         }
+    }
+    if let Some(redact) = &policy.redact {
+        assert!(redact.operations().all(|id| id < policy.operations.len()));
+        // Who holds more sees no less: what is masked for them is masked for all.
+        assert!(redact.rules(&|_| true).is_none() || redact.rules(&|_| false).is_some());
     }
     for operation in &policy.operations {
         assert!(operation.surface < policy.surfaces.len());
