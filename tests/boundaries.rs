@@ -23,7 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Everything the module may ask of a host. Files, sockets and clocks of its own are not among it.
 const IMPORTS: &[&str] = &[
+    "env.proxy_add_header_map_value",
     "env.proxy_call_foreign_function",
+    "env.proxy_close_stream",
     "env.proxy_continue_stream",
     "env.proxy_define_metric",
     "env.proxy_get_buffer_bytes",
@@ -38,6 +40,7 @@ const IMPORTS: &[&str] = &[
     "env.proxy_record_metric",
     "env.proxy_remove_header_map_value",
     "env.proxy_send_local_response",
+    "env.proxy_set_buffer_bytes",
     "env.proxy_set_effective_context",
     "env.proxy_set_header_map_pairs",
     "env.proxy_set_shared_data",
@@ -64,11 +67,14 @@ const EXPORTS: &[&str] = &[
     "proxy_on_request_body",
     "proxy_on_request_headers",
     "proxy_on_request_trailers",
+    "proxy_on_response_body",
+    "proxy_on_response_headers",
+    "proxy_on_response_trailers",
     "proxy_on_tick",
 ];
 
 /// Largest module, in KiB.
-const MODULE_KIB: u64 = 900;
+const MODULE_KIB: u64 = 1000;
 /// Longest source file, in lines.
 const FILE_LINES: usize = 600;
 

@@ -17,8 +17,7 @@ fn policy(mode: &str) -> String {
     };
     let issuers: Vec<Value> = ISSUERS.iter().map(issuer).collect();
     let operation = |id: &str, method: &str, path: &str| json!({"id": id, "method": method, "path": path, "scope": "a", "tier": "read"});
-    let mut judged = operation("a.judge", "POST", "/judged");
-    judged["model"] = json!("/model");
+    let judged = json!({"id": "a.judge", "method": "POST", "path": "/judged", "scope": "a", "tier": "read", "model": "/model"});
     let operations =
         [operation("a.read", "GET", "/a"), operation("a.upload", "POST", "/upload"), judged];
     json!({"policy": "keys", "mode": mode, "identity": {"issuers": issuers}, "operations": operations}).to_string()

@@ -15,7 +15,7 @@ use scopewarden_tests::{files, root};
 const NOW: u64 = 1_795_500_000;
 
 /// Reasons that no scenario can reach, and where they are tested.
-const ELSEWHERE: [Reason; 9] = [
+const ELSEWHERE: [Reason; 11] = [
     // Scenarios have their keys inline. Outages of an issuer: src/core/src/exchange/tests.rs, tests/e2e/test_keys.py.
     Reason::KeysUnavailable,
     // A bug, and no request leads to one: `a_policy_that_broke_refuses`, below.
@@ -28,6 +28,9 @@ const ELSEWHERE: [Reason; 9] = [
     Reason::ApprovalUnavailable,
     Reason::ApprovalInvalid,
     Reason::ApprovalOutdated,
+    // Scenarios end with the request. Responses: tests/redaction.rs, tests/e2e/test_redaction.py.
+    Reason::ResponseBlocked,
+    Reason::ResponseUnmaskable,
 ];
 
 fn suites() -> Vec<(PathBuf, Suite)> {

@@ -36,6 +36,8 @@ pub const DEFAULT_BODY_BYTES: usize = 4 * 1024 * 1024;
 pub const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
 /// Largest body cap a policy may ask for, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Longest response that is kept until it is complete before it is masked, in bytes.
+pub const WHOLE_RESPONSE_BYTES: usize = 256 * 1024;
 /// Deepest JSON nesting.
 pub const MAX_JSON_DEPTH: usize = 64;
 /// Most members in one JSON object.

@@ -151,6 +151,10 @@ reasons! {
     JsonRpcInvalid = "jsonrpc_invalid", 400;
     /// The `mcp-method` or `mcp-name` header differs from the body.
     McpHeaderMismatch = "mcp_header_mismatch", 400;
+    /// The response holds what the policy does not let out.
+    ResponseBlocked = "response_blocked", 502;
+    /// The response cannot be masked surely, so it is not sent.
+    ResponseUnmaskable = "response_unmaskable", 502;
     /// The filter could not reach a decision, which is always a refusal.
     InternalError = "internal_error", 503;
 }

@@ -1,8 +1,7 @@
 //! The module's exports: the callbacks of proxy-wasm ABI 0.2.1 that this filter acts on, and no others.
 //!
-//! A host does not enter a module for a callback that it does not export, so responses pass without this filter costing them
-//! anything. Should responses have to be read, `proxy_on_response_headers`, `_body` and `_trailers` are exported here in the
-//! form of their request siblings; the host then enters for every response, also for those that nothing is to be done to.
+//! A host enters for every response, also for those that nothing is masked in: those are left at once, before anything of
+//! them is fetched.
 //!
 //! A context that is not known is refused: nothing passes unjudged. No context is borrowed while one is at work, so that a
 //! host may enter from within a host call, to end a stream that has just been answered for instance.
@@ -117,6 +116,22 @@ extern "C" fn proxy_on_request_body(id: u32, size: usize, end_of_stream: u32) ->
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(id: u32, _fields: usize) -> Action {
     stream(id).map_or_else(refuse_unjudged, |stream| stream.on_request_trailers())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_headers(id: u32, _fields: usize, end_of_stream: u32) -> Action {
+    stream(id).map_or(Action::Continue, |stream| stream.on_response_headers(end_of_stream != 0))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(id: u32, size: usize, end_of_stream: u32) -> Action {
+    stream(id).map_or(Action::Continue, |stream| stream.on_response_body(size, end_of_stream != 0))
+}
+
+/// A response that has trailers ends here and not in its body.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_trailers(id: u32, _fields: usize) -> Action {
+    stream(id).map_or(Action::Continue, |stream| stream.on_response_trailers())
 }
 
 #[unsafe(no_mangle)]

@@ -20,6 +20,8 @@ pub(crate) type Status = u32;
 pub(crate) enum Map {
     RequestHeaders = 0,
     RequestTrailers = 1,
+    ResponseHeaders = 2,
+    ResponseTrailers = 3,
     CallResponseHeaders = 6,
 }
 
@@ -28,6 +30,7 @@ pub(crate) enum Map {
 #[repr(u32)]
 pub(crate) enum Buffer {
     RequestBody = 0,
+    ResponseBody = 1,
     CallResponseBody = 4,
     PluginConfiguration = 7,
 }
@@ -74,9 +77,23 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> Status;
+    fn proxy_set_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        size: usize,
+        data: *const u8,
+        data_size: usize,
+    ) -> Status;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> Status;
     fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> Status;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, size: usize) -> Status;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
     fn proxy_get_property(
         path: *const u8,
         path_size: usize,
@@ -98,6 +115,7 @@ unsafe extern "C" {
         cas: u32,
     ) -> Status;
     fn proxy_continue_stream(stream: u32) -> Status;
+    fn proxy_close_stream(stream: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
     fn proxy_send_local_response(
         status: u32,
@@ -197,6 +215,12 @@ pub(crate) fn buffer(buffer: Buffer, max: usize) -> Result<Vec<u8>, Status> {
     fetch(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max, data, size) })
 }
 
+/// Puts `bytes` in the place of the first `size` bytes of a buffer.
+pub(crate) fn set_buffer(buffer: Buffer, size: usize, bytes: &[u8]) -> Result<(), Status> {
+    // SAFETY: the slice outlives the call.
+    done(unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, bytes.as_ptr(), bytes.len()) })
+}
+
 /// All fields of a header map, in wire order, bytes as they are.
 pub(crate) fn headers(map: Map) -> Result<Vec<u8>, Status> {
     // SAFETY: the pointers outlive the call.
@@ -242,6 +266,23 @@ pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Status> {
     done(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
 }
 
+/// Gives a header of a map these values, in place of all it has.
+pub(crate) fn set_values(map: Map, name: &str, values: &[Vec<u8>]) -> Result<(), Status> {
+    remove_header(map, name)?;
+    values.iter().try_for_each(|value| {
+        // SAFETY: both slices outlive the call.
+        done(unsafe {
+            proxy_add_header_map_value(
+                map as u32,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
+        })
+    })
+}
+
 /// Takes every header off a map.
 pub(crate) fn clear_headers(map: Map) -> Result<(), Status> {
     let none = 0_u32.to_le_bytes();
@@ -279,6 +320,13 @@ pub(crate) fn resume_request() -> Result<(), Status> {
     const REQUEST: u32 = 0;
     // SAFETY: no pointers.
     done(unsafe { proxy_continue_stream(REQUEST) })
+}
+
+/// Cuts the response off.
+pub(crate) fn reset_response() -> Result<(), Status> {
+    const RESPONSE: u32 = 1;
+    // SAFETY: no pointers.
+    done(unsafe { proxy_close_stream(RESPONSE) })
 }
 
 /// Makes the calls that follow speak of another context.

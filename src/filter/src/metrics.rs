@@ -14,6 +14,7 @@ use crate::host::{self, MetricKind};
 pub(crate) struct Metrics {
     decisions: BTreeMap<(&'static str, Option<Tier>, &'static str), Option<u32>>,
     micros: Option<Option<u32>>,
+    responses: BTreeMap<&'static str, Option<u32>>,
     others: BTreeMap<&'static str, Option<u32>>,
 }
 
@@ -36,6 +37,16 @@ impl Metrics {
             .get_or_insert_with(|| define(MetricKind::Histogram, "scopewarden_decision_us"));
         if let Some(id) = histogram {
             let _ = host::record(id, micros);
+        }
+    }
+
+    /// Counts a response that was masked, or stopped.
+    pub(crate) fn responded(&mut self, how: &'static str) {
+        let counter = *self.responses.entry(how).or_insert_with(|| {
+            define(MetricKind::Counter, &format!("scopewarden_responses.outcome.{how}"))
+        });
+        if let Some(id) = counter {
+            let _ = host::increment(id);
         }
     }
 

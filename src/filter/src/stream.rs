@@ -32,6 +32,8 @@ pub(crate) struct StreamContext {
     stream: Option<Rc<RefCell<Stream>>>,
     /// Request body bytes that the host holds back.
     received: Cell<usize>,
+    /// Response body bytes that the host holds back.
+    kept: Cell<usize>,
 }
 
 impl StreamContext {
@@ -49,7 +51,7 @@ impl StreamContext {
                 }))
             })
         };
-        Self { context_id, shared, stream, received: Cell::new(0) }
+        Self { context_id, shared, stream, received: Cell::new(0), kept: Cell::new(0) }
     }
 
     /// One input, its effects, and what the host is to do.
@@ -70,6 +72,14 @@ impl StreamContext {
 
     fn reads_body(&self) -> bool {
         self.stream.as_ref().is_some_and(|s| s.borrow().exchange.reads_body())
+    }
+
+    fn masks_response(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.borrow().exchange.masks_response())
+    }
+
+    fn keeps_response(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.borrow().exchange.keeps_response())
     }
 
     fn is_held(&self) -> bool {
@@ -187,6 +197,18 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
                 host::log(Level::Error, &format!("a refusal cannot be sent (status {status})"));
             }
         }
+        Effect::RemoveResponseHeader(name) => {
+            response_edited(host::remove_header(Map::ResponseHeaders, name));
+        }
+        Effect::SetResponseFields { trailers, name, values } => {
+            let map = if trailers { Map::ResponseTrailers } else { Map::ResponseHeaders };
+            response_edited(host::set_values(map, &name, &values));
+        }
+        Effect::ReplaceResponseBody(bytes) => {
+            response_edited(host::set_buffer(Buffer::ResponseBody, usize::MAX, &bytes));
+        }
+        Effect::ResetResponse => reset_response(),
+        Effect::Responded(how) => shared.borrow_mut().metrics.responded(how),
         Effect::Ask(_) => {}
         Effect::Abandon(ask) => {
             let policy = shared.borrow().policy.clone();
@@ -216,6 +238,33 @@ fn resume(stream: &Rc<RefCell<Stream>>, flow: Flow) {
     }
     if flow == Flow::Continue && host::resume_request().is_err() {
         host::log(Level::Error, "a held request cannot be resumed");
+    }
+}
+
+/// What cannot be taken out of a response must not go out with it.
+fn response_edited(edited: Result<(), host::Status>) {
+    if edited.is_err() {
+        host::log(Level::Error, "a response cannot be edited");
+        reset_response();
+    }
+}
+
+/// What cannot be read of a response that is masked must not go on.
+fn seen<T>(read: Result<T, host::Status>) -> Option<T> {
+    if read.is_err() {
+        host::log(Level::Error, "a response cannot be read");
+        reset_response();
+    }
+    read.ok()
+}
+
+fn response_bytes(size: usize) -> Result<Vec<u8>, host::Status> {
+    if size == 0 { Ok(Vec::new()) } else { host::buffer(Buffer::ResponseBody, size) }
+}
+
+fn reset_response() {
+    if host::reset_response().is_err() {
+        host::log(Level::Error, "a response cannot be cut off");
     }
 }
 
@@ -281,6 +330,42 @@ impl StreamContext {
         let body = self.body();
         self.keeps(false);
         self.step(Input::RequestTrailers { whole: &body })
+    }
+
+    pub(crate) fn on_response_headers(&self, end_of_stream: bool) -> Action {
+        if !self.masks_response() {
+            return Action::Continue;
+        }
+        let Some(headers) = seen(host::header_list(Map::ResponseHeaders)) else {
+            return Action::Pause;
+        };
+        self.step(Input::ResponseHead { headers: &headers, end: end_of_stream })
+    }
+
+    pub(crate) fn on_response_body(&self, size: usize, end_of_stream: bool) -> Action {
+        if !self.masks_response() {
+            return Action::Continue;
+        }
+        if self.keeps_response() {
+            self.kept.set(size);
+            if !end_of_stream {
+                return Action::Pause;
+            }
+        }
+        let Some(piece) = seen(response_bytes(size)) else { return Action::Pause };
+        self.step(Input::ResponseBody { piece: &piece, end: end_of_stream })
+    }
+
+    pub(crate) fn on_response_trailers(&self) -> Action {
+        if !self.masks_response() {
+            return Action::Continue;
+        }
+        let kept = if self.keeps_response() { self.kept.get() } else { 0 };
+        let trailers = seen(host::header_list(Map::ResponseTrailers));
+        let (Some(trailers), Some(whole)) = (trailers, seen(response_bytes(kept))) else {
+            return Action::Pause;
+        };
+        self.step(Input::ResponseTrailers { trailers: &trailers, whole: &whole })
     }
 
     pub(crate) fn on_log(&self) {

@@ -343,6 +343,7 @@ impl Bench {
             Effect::RemoveRequestHeader(_) => assert!(!seen.refused && !seen.forwarded),
             Effect::DropRequestTrailers => assert!(seen.forwarded),
             Effect::Ask(_) | Effect::Abandon(_) => panic!("a question without randomness"),
+            other => panic!("{other:?} without a response"),
         }
     }
 }

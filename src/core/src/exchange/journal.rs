@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::response::Outcome;
 use crate::approval::{Party, Verdict};
 use crate::body::Fact;
 use crate::decide::{self, Call, Denial, FactValue, Grants};
@@ -37,6 +38,7 @@ pub(super) struct Journal {
     facts: Map<String, Value>,
     scopes_held: Option<Vec<String>>,
     approval: Option<Value>,
+    pub(super) response: Outcome,
     decision: Option<(&'static str, Option<Denial>, u64)>,
 }
 
@@ -59,6 +61,7 @@ impl Journal {
             facts: Map::new(),
             scopes_held: None,
             approval: None,
+            response: Outcome::default(),
             decision: None,
         }
     }
@@ -183,6 +186,10 @@ impl Journal {
                 );
                 optional(record, "scopes_held", self.scopes_held.take().map(Value::from));
             }
+            let Outcome { found, stopped } = std::mem::take(&mut self.response);
+            optional(record, "masked", (!found.is_empty()).then(|| json!(found)));
+            let stopped = stopped.map(|d| json!({"reason": d.reason.code(), "message": d.message}));
+            optional(record, "response_stopped", stopped);
             let shadowed: Vec<Value> = self
                 .shadowed
                 .drain(..)

@@ -10,6 +10,8 @@
 //!     └────────────────────┴───────────────────┴──────► Refused ────────┘
 //! ```
 //!
+//! The response to what is `Forwarded` has states of its own ([`response`]).
+//!
 //! Nothing is forwarded without a `Release`, and a request that needs approval gets one from a verified verdict only.
 //!
 //! The caller gives one [`Input`], obeys the returned [`Flow`], and drains [`Exchange::next_effect`] until it is empty before
@@ -26,13 +28,15 @@ mod journal;
 mod judge;
 mod open;
 mod release;
+mod response;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::approval::{Answer, Gate, Holds};
+use crate::body::RpcId;
 use crate::decide::{Decision, Denial, Judgement};
-use crate::http::RequestHead;
+use crate::http::{Headers, RequestHead};
 use crate::identity::{HostSignatures, KeyRing, Principal, Properties, TokenCache};
 use crate::operation::Tier;
 use crate::policy::{Mode, Policy};
@@ -45,6 +49,7 @@ use asked::Asked;
 use held::Held;
 use journal::Journal;
 use release::Release;
+use response::{Outcome, Response};
 
 /// What happened outside.
 #[derive(Debug)]
@@ -72,6 +77,27 @@ pub enum Input<'a> {
     KeysChanged,
     /// The approval service's answer to [`Effect::Ask`], or that none came.
     Approval(Answer<'a>),
+    /// The response head arrived; for exchanges that [mask](Exchange::masks_response) only, as the two that follow.
+    ResponseHead {
+        /// The fields, `:status` among them.
+        headers: &'a Headers,
+        /// No body follows.
+        end: bool,
+    },
+    /// Body bytes of the response arrived.
+    ResponseBody {
+        /// The bytes, or all of them once they are complete when the body is [kept](Exchange::keeps_response).
+        piece: &'a [u8],
+        /// They are the last.
+        end: bool,
+    },
+    /// Response trailers arrived: they end the body.
+    ResponseTrailers {
+        /// The fields.
+        trailers: &'a Headers,
+        /// The whole body when it was kept.
+        whole: &'a [u8],
+    },
     /// The exchange is over, for whatever reason.
     Closed {
         /// The status that the caller got, when it got one.
@@ -100,8 +126,25 @@ pub enum Effect {
     Ask(Ask),
     /// Tell the approval service that the caller of this question is gone.
     Abandon(Ask),
-    /// Answer the caller; the upstream sees nothing.
+    /// Answer the caller in place of the upstream.
     Refuse(Refusal),
+    /// Take this header off the response.
+    RemoveResponseHeader(&'static str),
+    /// Give a header or trailer of the response these values, in place of all it has.
+    SetResponseFields {
+        /// Of the trailers.
+        trailers: bool,
+        /// Its name.
+        name: String,
+        /// Its values.
+        values: Vec<Vec<u8>>,
+    },
+    /// Send these bytes of the response in place of those at hand.
+    ReplaceResponseBody(Vec<u8>),
+    /// Cut the response off, so that the caller can tell.
+    ResetResponse,
+    /// Count a response that was masked or stopped: `masked`, or the reason code.
+    Responded(&'static str),
     /// Count a decision.
     Decided(Decided),
     /// Write this decision record: one JSON object on one line.
@@ -153,7 +196,7 @@ enum Phase {
     Idle,
     Held(Box<Held>),
     Asked(Box<Asked>),
-    Forwarded(Release),
+    Forwarded(Release, Response),
     Refused,
     Closed,
 }
@@ -184,6 +227,16 @@ impl Exchange {
         matches!(&self.phase, Phase::Held(held) if held.waits_for_keys())
     }
 
+    /// Whether the host has to show the response.
+    pub const fn masks_response(&self) -> bool {
+        matches!(&self.phase, Phase::Forwarded(_, response) if response.is_masked())
+    }
+
+    /// Whether the host has to keep the response's body until it is complete.
+    pub const fn keeps_response(&self) -> bool {
+        matches!(&self.phase, Phase::Forwarded(_, response) if response.is_whole())
+    }
+
     /// The caller, once proven.
     pub fn principal(&self) -> Option<&Principal> {
         self.journal.principal.as_deref()
@@ -210,13 +263,22 @@ impl Exchange {
             }
             (Phase::Held(held), Input::KeysChanged) => self.advance(held, world),
             (Phase::Asked(asked), Input::Approval(answer)) => self.answered(*asked, answer, world),
-            (Phase::Forwarded(release), Input::RequestTrailers { .. }) => {
-                self.phase = Phase::Forwarded(release);
+            (Phase::Forwarded(release, response), Input::RequestTrailers { .. }) => {
+                self.phase = Phase::Forwarded(release, response);
                 // They would reach an upstream that takes trailers for headers.
                 if self.policy.mode == Mode::Enforce {
                     self.effects.push_back(Effect::DropRequestTrailers);
                 }
                 Flow::Continue
+            }
+            (Phase::Forwarded(release, response), Input::ResponseHead { headers, end }) => {
+                self.answer(release, |x| x.response_head(response, headers, end))
+            }
+            (Phase::Forwarded(release, response), Input::ResponseBody { piece, end }) => {
+                self.answer(release, |x| x.response_body(response, piece, end))
+            }
+            (Phase::Forwarded(release, response), Input::ResponseTrailers { trailers, whole }) => {
+                self.answer(release, |x| x.response_trailers(response, trailers, whole))
             }
             (Phase::Closed, Input::Closed { .. }) => Flow::Hold,
             (phase, Input::Closed { status }) => {
@@ -229,16 +291,20 @@ impl Exchange {
                         world.now,
                     );
                 }
-                if let Phase::Asked(asked) = phase {
-                    self.effects.push_back(Effect::Abandon(ask::abandon(&asked.ticket)));
+                match phase {
+                    Phase::Asked(asked) => {
+                        self.effects.push_back(Effect::Abandon(ask::abandon(&asked.ticket)));
+                    }
+                    Phase::Forwarded(_, response) => self.responded(response.outcome()),
+                    _ => {}
                 }
                 if let Some(record) = self.journal.close(&self.policy, status, world.now) {
                     self.effects.push_back(Effect::Record(record));
                 }
                 Flow::Hold
             }
-            (Phase::Forwarded(release), _) => {
-                self.phase = Phase::Forwarded(release);
+            (Phase::Forwarded(release, response), _) => {
+                self.phase = Phase::Forwarded(release, response);
                 Flow::Continue
             }
             (phase, _) => {
@@ -291,33 +357,57 @@ impl Exchange {
             let removed = open::headers_to_remove(&self.policy, &held.headers);
             self.effects.extend(removed.into_iter().map(Effect::RemoveRequestHeader));
         }
+        let response = self.expect(Some(held));
         self.decided("allow", None, now);
-        self.phase = Phase::Forwarded(release);
+        self.phase = Phase::Forwarded(release, response);
         Flow::Continue
     }
 
     /// The only place where a failure becomes a refusal, or in shadow mode a record.
     fn refuse(&mut self, denial: Denial, held: Option<&Held>, now: UnixMicros) -> Flow {
         if let Some(release) = Release::shadow(self.policy.mode) {
+            let response = self.expect(held);
             self.decided("shadow_deny", Some(denial), now);
-            self.phase = Phase::Forwarded(release);
+            self.phase = Phase::Forwarded(release, response);
             return Flow::Continue;
         }
-        let operation = self.journal.operation.and_then(|id| self.policy.operations.get(id));
-        let refusal = refusal::speak(
-            &denial,
-            &refusal::Context {
-                protocol: self.journal.protocol,
-                rpc: held.and_then(Held::rpc_id),
-                operation: operation.map(|o| o.id.as_str()),
-                realm: &self.policy.name,
-                record: &self.journal.record,
-            },
-        );
+        let refusal = refusal::speak(&denial, &self.speaking(held.and_then(Held::rpc_id)));
         self.effects.push_back(Effect::Refuse(refusal));
         self.decided("deny", Some(denial), now);
         self.phase = Phase::Refused;
         Flow::Hold
+    }
+
+    /// How a refusal is spoken to this caller.
+    fn speaking<'x>(&'x self, rpc: Option<Option<&'x RpcId>>) -> refusal::Context<'x> {
+        let operation = self.journal.operation.and_then(|id| self.policy.operations.get(id));
+        refusal::Context {
+            protocol: self.journal.protocol,
+            rpc,
+            operation: operation.map(|o| o.id.as_str()),
+            realm: &self.policy.name,
+            record: &self.journal.record,
+        }
+    }
+
+    fn answer(
+        &mut self,
+        release: Release,
+        step: impl FnOnce(&mut Self) -> (Response, Flow),
+    ) -> Flow {
+        let (response, flow) = step(self);
+        self.phase = Phase::Forwarded(release, response);
+        flow
+    }
+
+    /// The response is over.
+    fn responded(&mut self, outcome: Outcome) {
+        if let Some(denial) = &outcome.stopped {
+            self.effects.push_back(Effect::Responded(denial.reason.code()));
+        } else if !outcome.found.is_empty() {
+            self.effects.push_back(Effect::Responded("masked"));
+        }
+        self.journal.response = outcome;
     }
 
     fn decided(&mut self, decision: &'static str, denial: Option<Denial>, now: UnixMicros) {

@@ -102,6 +102,14 @@ pub enum Uncertain {
     Encoded,
     /// Its text is not in UTF-8.
     Charset,
+    /// It has more than one `content-type`.
+    ContentType,
+    /// It is a part of a document, which a secret may reach over.
+    Partial,
+    /// It is gRPC, whose messages say their lengths.
+    Grpc,
+    /// It ended with trailers, after which what was held cannot be sent.
+    Trailers,
 }
 
 impl Uncertain {
@@ -113,6 +121,10 @@ impl Uncertain {
             Self::TooManyChannels => "too_many_channels",
             Self::Encoded => "encoded",
             Self::Charset => "charset",
+            Self::ContentType => "content_type",
+            Self::Partial => "partial",
+            Self::Grpc => "grpc",
+            Self::Trailers => "trailers",
         }
     }
 
@@ -124,6 +136,16 @@ impl Uncertain {
             Self::TooManyChannels => "the response has too many streams of text to be masked",
             Self::Encoded => "the response is compressed or encoded, which cannot be masked",
             Self::Charset => "the response is not in UTF-8, which cannot be masked",
+            Self::ContentType => {
+                "the response has more than one content type, and which one is true cannot be told"
+            }
+            Self::Partial => {
+                "the response is a part of a document, and a secret may reach over its ends"
+            }
+            Self::Grpc => "the response is gRPC, which cannot be masked",
+            Self::Trailers => {
+                "the response ended with trailers, after which the end of its text cannot be sent"
+            }
         }
     }
 }

@@ -113,7 +113,13 @@ impl Run {
                 }
                 // Nobody answers here: a case that is held ends as one whose caller has gone.
                 Effect::Ask(_) | Effect::Abandon(_) => {}
-                Effect::DropRequestTrailers | Effect::Decided(_) => {}
+                Effect::DropRequestTrailers
+                | Effect::Decided(_)
+                | Effect::RemoveResponseHeader(_)
+                | Effect::SetResponseFields { .. }
+                | Effect::ReplaceResponseBody(_)
+                | Effect::ResetResponse
+                | Effect::Responded(_) => {}
             }
         }
         flow
