@@ -94,16 +94,18 @@ def approve(demo: Demo) -> None:
     demo.run(f"{program} approve {url} {waiting[0]['id']}")
 
 
-def test_the_six_steps_do_what_they_say(demo):
+def test_the_seven_steps_do_what_they_say(demo):
     assert list(demo.tokens) == ["ALICE", "BOB", "CAROL"]
     *steps, last = demo.steps
     answers = [demo.run(step) for step in steps]
-    assert len(answers) == 5, demo.text
-    nobody, alice_looks, alice_prompts, bob_prompts, bob_deletes = answers
+    assert len(answers) == 6, demo.text
+    nobody, alice_looks, alice_prompts, bob_prompts, bob_hears, bob_deletes = answers
     assert nobody.startswith("HTTP/1.1 401 ") and '"code":"token_missing"' in nobody
     assert '"id":"gpt-4o"' in alice_looks
     assert alice_prompts.startswith("HTTP/1.1 403 ") and 'scope="autogen:prompt"' in alice_prompts
     assert bob_prompts.count("data: ") > 5 and bob_prompts.rstrip().endswith("data: [DONE]")
+    said = "".join(re.findall(r'"content":"([^"]*)"', bob_hears))
+    assert said.endswith("You said: my key is AKIA[masked:aws], keep it") and bob_hears.count("content") > 10
     assert bob_deletes.startswith("HTTP/1.1 403 ") and "autogen:model:delete" in bob_deletes
     with ThreadPoolExecutor() as pool:
         carol = pool.submit(demo.run, last)

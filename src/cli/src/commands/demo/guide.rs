@@ -12,7 +12,7 @@ pub(super) struct Badge {
 }
 
 /// One thing to try: what it shows, and the command.
-const STEPS: [(&str, &str); 6] = [
+const STEPS: [(&str, &str); 7] = [
     ("Nobody passes without a token: 401, as an OpenAI error.", "curl -i {URL}/v1/models"),
     (
         "Alice may look: 200 and four models.",
@@ -29,6 +29,13 @@ const STEPS: [(&str, &str); 6] = [
         "curl -N {URL}/v1/chat/completions -H \"authorization: Bearer $BOB\" \\\n     \
          -H 'content-type: application/json' \\\n     \
          -d '{\"model\":\"gpt-4o-mini\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'",
+    ),
+    (
+        "A key in the answer is masked, though it comes in pieces: no piece shows it.",
+        "curl -sN {URL}/v1/chat/completions -H \"authorization: Bearer $BOB\" \\\n     \
+         -H 'content-type: application/json' \\\n     \
+         -d '{\"model\":\"gpt-4o-mini\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"my key is AKIAIOSFODNN7EXAMPLE, keep it\"}]}' \\\n     \
+         | grep -o '\"content\":\"[^\"]*\"'",
     ),
     (
         "Deleting a model is for Carol: Bob gets 403, and the scope that is missing.",

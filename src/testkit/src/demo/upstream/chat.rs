@@ -16,6 +16,9 @@ use super::{CREATED, Shared, error, lock};
 /// Between two events of a stream: slow enough to be seen, fast enough not to bore.
 const PACE: Duration = Duration::from_millis(40);
 
+/// Most characters of a token.
+const TOKEN: usize = 8;
+
 /// How many numbers an embedding has.
 const DIMENSIONS: usize = 8;
 
@@ -83,7 +86,13 @@ fn usage(messages: &[Value], reply: &str) -> Value {
     })
 }
 
-/// The answer word by word, as server-sent events.
+/// An answer in pieces as a model gives it: words, and long ones in parts.
+fn tokens(reply: &str) -> Vec<String> {
+    let words = reply.split_inclusive(' ').map(|word| word.chars().collect::<Vec<_>>());
+    words.flat_map(|w| w.chunks(TOKEN).map(String::from_iter).collect::<Vec<_>>()).collect()
+}
+
+/// The answer token by token, as server-sent events.
 fn streamed(id: &str, model: &str, reply: &str) -> Response {
     let chunk = |delta: Value, finish: Option<&str>| {
         json!({
@@ -96,7 +105,7 @@ fn streamed(id: &str, model: &str, reply: &str) -> Response {
         .to_string()
     };
     let mut events = vec![chunk(json!({ "role": "assistant", "content": "" }), None)];
-    events.extend(reply.split_inclusive(' ').map(|word| chunk(json!({ "content": word }), None)));
+    events.extend(tokens(reply).into_iter().map(|token| chunk(json!({ "content": token }), None)));
     events.push(chunk(json!({}), Some("stop")));
     events.push("[DONE]".to_owned());
     let stream = stream::unfold(events.into_iter(), async |mut rest| {
