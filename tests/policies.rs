@@ -12,7 +12,7 @@ use scopewarden_cli::source::Source;
 use scopewarden_core::diag::{Diagnostic, Severity};
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::{CODES, Policy, SCHEMA};
-use scopewarden_core::redact::builtin;
+use scopewarden_core::redact::{builtin, secrets};
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/policies").join(kind);
@@ -206,6 +206,16 @@ fn the_page_about_redaction_names_every_detector() {
     for about in builtin() {
         let row = format!("| `{}` | {} |", about.name, about.finds);
         assert!(page.contains(&row), "{row}");
+    }
+    // What is described in words there: a place between two known things, or a long list.
+    let in_words = ["jwt", "private_key", "connection_string", "assignment", "authorization"];
+    for known in secrets().into_iter().filter(|known| !in_words.contains(&known.name)) {
+        let start = format!("| `{}` | ", known.name);
+        let row = page.lines().find(|line| line.starts_with(&start)).unwrap();
+        for literal in known.shapes.iter().flat_map(|shape| &shape.literals) {
+            let literal = std::str::from_utf8(literal).unwrap();
+            assert!(row.contains(&format!("`{literal}`")), "{row} lacks `{literal}`");
+        }
     }
 }
 
