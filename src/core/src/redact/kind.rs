@@ -14,6 +14,8 @@ pub enum Kind {
     Sse,
     /// Anything else.
     Text,
+    /// The frames that a server sends over a WebSocket.
+    WebSocket,
 }
 
 impl Kind {

@@ -8,6 +8,7 @@ use super::kind::{self, Kind};
 use super::rules::{Rules, Stop};
 use super::sink::Sink;
 use super::sse::Sse;
+use super::websocket::Frames;
 
 /// Masks one body that comes in pieces. Where they end makes no difference to what comes out.
 ///
@@ -28,12 +29,17 @@ enum Body {
     Json(Box<Documents>),
     Sse(Box<Sse>),
     Text(Box<Channel>),
+    Frames(Box<Frames>),
 }
 
 impl Masker {
     /// At the beginning of a body.
     pub fn new(rules: Arc<Rules>, kind: Kind) -> Self {
-        Self { rules, kind, body: Body::Begun(Vec::new()), tally: Tally::default(), stopped: None }
+        let body = match kind {
+            Kind::WebSocket => Body::Frames(Box::default()),
+            _ => Body::Begun(Vec::new()),
+        };
+        Self { rules, kind, body, tally: Tally::default(), stopped: None }
     }
 
     /// Takes the next piece, and writes what may go on.
@@ -72,6 +78,7 @@ impl Masker {
             Body::Json(json) => json.held(),
             Body::Sse(sse) => sse.held(),
             Body::Text(text) => text.held(),
+            Body::Frames(frames) => frames.held(),
         }
     }
 
@@ -81,6 +88,7 @@ impl Masker {
             Kind::Json => Body::Json(Box::new(Documents::new(&self.rules))),
             Kind::Sse => Body::Sse(Box::default()),
             Kind::Text => Body::Text(Box::default()),
+            Kind::WebSocket => Body::Frames(Box::default()),
         };
         let Body::Begun(begun) = std::mem::replace(&mut self.body, body) else { return Ok(()) };
         self.go_on(out, |body, to| {
@@ -114,6 +122,7 @@ impl Body {
             Self::Begun(_) => {}
             Self::Json(json) => return json.feed(piece, to),
             Self::Sse(sse) => return sse.feed(piece, to),
+            Self::Frames(frames) => return frames.feed(piece, to),
             Self::Text(text) => text.plain(to.rules, piece, to.tally, to.out),
         }
         Ok(())
@@ -124,6 +133,7 @@ impl Body {
             Self::Begun(_) => {}
             Self::Json(json) => return json.finish(to),
             Self::Sse(sse) => return sse.finish(to),
+            Self::Frames(frames) => frames.finish(to),
             Self::Text(text) => text.finish(to.rules, to.tally, to.out),
         }
         Ok(())

@@ -26,6 +26,7 @@ mod sieve;
 mod sink;
 mod sse;
 mod view;
+mod websocket;
 
 pub use about::{About, Group, builtin};
 pub use action::{Action, MIN_HASH_KEY};

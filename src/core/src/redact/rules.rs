@@ -108,6 +108,10 @@ pub enum Uncertain {
     Partial,
     /// It is gRPC, whose messages say their lengths.
     Grpc,
+    /// It is no WebSocket frame that a server may send, or one of an extension.
+    WebSocket,
+    /// A WebSocket message is too long to be read as a whole.
+    MessageTooLong,
     /// It ended with trailers, after which what was held cannot be sent.
     Trailers,
 }
@@ -124,6 +128,8 @@ impl Uncertain {
             Self::ContentType => "content_type",
             Self::Partial => "partial",
             Self::Grpc => "grpc",
+            Self::WebSocket => "websocket",
+            Self::MessageTooLong => "message_too_long",
             Self::Trailers => "trailers",
         }
     }
@@ -143,6 +149,8 @@ impl Uncertain {
                 "the response is a part of a document, and a secret may reach over its ends"
             }
             Self::Grpc => "the response is gRPC, which cannot be masked",
+            Self::WebSocket => "the response has a WebSocket frame that cannot be read",
+            Self::MessageTooLong => "a WebSocket message of the response is too long to be masked",
             Self::Trailers => {
                 "the response ended with trailers, after which the end of its text cannot be sent"
             }

@@ -67,6 +67,9 @@ impl Terms {
 
     /// What the body is read as.
     pub(super) fn kind(&self, status: &[u8], headers: &Headers) -> Result<Kind, Uncertain> {
+        if status == b"101" {
+            return Ok(Kind::WebSocket);
+        }
         if !headers.all("content-encoding").all(|v| v.eq_ignore_ascii_case(b"identity")) {
             return Err(Uncertain::Encoded);
         }
