@@ -13,12 +13,15 @@ from collections.abc import Iterator
 import openai
 import pytest
 from openai import OpenAI
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from conftest import closing, load_policy, running
 from fakes.scripted import Script, Scripted, ScriptedHttp2
 from harness import raw
 from harness.config import Setup
 from harness.envoy import Envoy, free_port
+from test_mcp_client import session, text
 
 SCOPES = ["autogen:prompt", "autogen:model:read", "autogen:team:read", "autogen:response:write"]
 CARD = "4111 1111 1111 1111"
@@ -319,6 +322,47 @@ def test_a_blocked_stream_ends_in_an_error_of_the_client(masking, scripted, toke
 
 def h2(envoy: Envoy, token: str) -> raw.Response:
     return raw.http2(envoy.port, "GET", "/h2/x", [("authorization", f"Bearer {token}")])
+
+
+def test_websocket_messages(masking, scripted, websocket_echo, issuer):
+    headers = {"Authorization": f"Bearer {issuer.token('autogen:run:connect')}"}
+    url = f"ws://localhost:{masking.port}/api/ws/runs/1"
+    # The client offers compression, which nobody could look into: the upstream does not see the offer.
+    with connect(url, additional_headers=headers, open_timeout=15) as connection:
+        for sent, heard in [
+            ("plain", "plain"), (json.dumps({"type": "message", "data": {"content": f"use {KEY}"}}), None),
+            (b"\x00\xff", b"\x00\xff"), ("x" * 100_000, "x" * 100_000), (f"mail ana@example.com {CARD}", "mail [masked:email] [masked:card:1111]"),
+        ]:
+            connection.send(sent)
+            message = connection.recv(timeout=5)
+            if heard is None:
+                assert json.loads(message) == {"type": "message", "data": {"content": "use sk-[masked:openai]"}}
+            else:
+                assert message == heard
+        connection.send(["in ", "parts: ", KEY])
+        assert connection.recv(timeout=5) == "in parts: sk-[masked:openai]"
+        spoken = [json.dumps({"type": "message_chunk", "data": {"source": "a", "content": piece}}) for piece in pieces(SPOKEN, 3)]
+        done = json.dumps({"type": "result", "data": {"task_result": {"messages": [{"content": SPOKEN}]}}})
+        for message in [*spoken, done]:
+            connection.send(message)
+        heard = ""
+        while (message := json.loads(connection.recv(timeout=5)))["type"] == "message_chunk":
+            heard += message["data"]["content"]
+        assert (heard, message["data"]["task_result"]["messages"][0]["content"]) == (HEARD, HEARD)
+        connection.send(pem())
+        with pytest.raises(ConnectionClosedError):
+            connection.recv(timeout=5)
+    assert last_record(masking)["response_stopped"]["reason"] == "response_blocked"
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_a_real_tool_server(masking, issuer, mode):
+    token = issuer.token("mcp:connect", "mcp:tool:list", "mcp:tool:call")
+    arguments = {"title": f"rotate {KEY}", "repo": "sandbox"}
+    listed, answer = session(masking, token, mode, lambda c: c.list_tools(), lambda c: c.call_tool("create_issue", arguments))
+    assert len(listed.tools) == 3
+    assert text(answer) == "created rotate sk-[masked:openai] in sandbox"
+    assert KEY[8:] not in answer.model_dump_json(), "nor in what the answer repeats as data"
 
 
 def test_trailers(masking, scripted_http2, token):
