@@ -106,7 +106,7 @@ const FINDS: &[(&str, &str)] = &[
     ("card", "payment card numbers: network's range, length and Luhn digit"),
     ("iban", "IBANs: country's length and check digits"),
     ("ssn", "US social security numbers"),
-    ("ip", "IP addresses"),
+    ("ip", "IPv4 addresses"),
 ];
 
 #[cfg(test)]
