@@ -92,7 +92,10 @@ impl Frames {
             }
             (Opcode::Ping | Opcode::Pong, _) => control(frame, 0, to),
             (Opcode::Continuation, Some(message)) => {
-                if message.payload.len().saturating_add(frame.payload.len()) > MAX_MESSAGE {
+                // Frames of nothing have heads, and are held as well.
+                if message.payload.len().saturating_add(frame.payload.len()) > MAX_MESSAGE
+                    || message.raw.len() > MAX_MESSAGE.saturating_mul(2)
+                {
                     return Err(Stop::Uncertain(Uncertain::MessageTooLong));
                 }
                 message.payload.extend_from_slice(frame.payload);

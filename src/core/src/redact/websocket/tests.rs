@@ -153,6 +153,10 @@ fn what_is_no_frame_ends_it() {
             [framed(0x01, &[b'x'; 600_000]), framed(0x80, &[b'x'; 600_000])].concat(),
             Uncertain::MessageTooLong,
         ),
+        (
+            [framed(0x01, b""), framed(0x00, b"").repeat(1_100_000)].concat(),
+            Uncertain::MessageTooLong,
+        ),
     ] {
         assert_eq!(run([bytes.as_slice()]), Err(Stop::Uncertain(why)), "{:?}", &bytes[..2]);
     }
