@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 from conftest import closing, load_policy, running
 from fakes.scripted import Script, Scripted, ScriptedHttp2
 from harness import raw
-from harness.config import Setup
+from harness.config import Setup, http_manager
 from harness.envoy import Envoy, free_port
 from test_mcp_client import session, text
 
@@ -386,6 +386,25 @@ def test_the_proxys_own_answers_pass(tmp_path_factory, issuer, token):
         with running(issuer, setup, tmp_path_factory.mktemp("alone")) as envoy:
             answer = h2(envoy, token)
     assert answer.status == 503 and b"upstream connect error" in answer.body
+
+
+def compressing(bootstrap: dict) -> None:
+    library = {"@type": "type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip"}
+    compressor = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.compressor.v3.Compressor",
+        "compressor_library": {"name": "gzip", "typed_config": library},
+    }
+    http_manager(bootstrap)["http_filters"].insert(0, {"name": "envoy.filters.http.compressor", "typed_config": compressor})
+
+
+def test_a_compressor_before_the_filter_compresses_what_was_masked(tmp_path_factory, issuer, token):
+    with closing(Scripted()) as upstream:
+        setup = Setup(load_policy("redact"), upstream.port, issuer.port, adjust=compressing)
+        with running(issuer, setup, tmp_path_factory.mktemp("compressed")) as envoy:
+            upstream.script = Script(cut(DOCUMENT, 50))
+            answer = models(envoy, token, headers=[("accept-encoding", "gzip")])
+    assert answer.header("content-encoding") == "gzip"
+    assert json.loads(gzip.decompress(answer.body)) == MASKED
 
 
 def test_shadow_mode_counts_and_changes_nothing(tmp_path_factory, issuer, token):
