@@ -24,8 +24,10 @@ pub enum Field {
     Data,
     /// The name of the event.
     Event,
-    /// Anything else: a comment, an id, the end of the event.
+    /// A comment, an id, the end of the event.
     Other,
+    /// What no event has. It may be a text that is called events.
+    Unknown,
 }
 
 /// The lines of an event, which a byte order mark may come before.
@@ -50,7 +52,8 @@ pub fn lines(event: &[u8]) -> Vec<Line> {
             field: match field {
                 b"data" => Field::Data,
                 b"event" => Field::Event,
-                _ => Field::Other,
+                b"id" | b"retry" | b"" => Field::Other,
+                _ => Field::Unknown,
             },
             // The byte order mark belongs to the first line.
             start: if lines.is_empty() { 0 } else { start },

@@ -210,7 +210,7 @@ impl Sse {
         Ok(())
     }
 
-    /// Lines that are no data: each is a text of its own.
+    /// Lines that are no data: each is a text of its own, and what no event has, several lines together.
     fn other<'l>(
         &mut self,
         raw: &[u8],
@@ -218,6 +218,11 @@ impl Sse {
         to: &mut Sink<'_>,
     ) -> Result<(), Stop> {
         for line in lines {
+            if line.field == Field::Unknown {
+                self.text.plain(raw.get(line.start..line.end).unwrap_or_default(), to)?;
+                continue;
+            }
+            self.text.finish(to);
             let text = raw.get(line.start..line.value.end).unwrap_or_default();
             if !self.text.pass(text, to) {
                 self.text.plain(text, to)?;
@@ -225,6 +230,7 @@ impl Sse {
             }
             to.put(raw.get(line.value.end..line.end).unwrap_or_default());
         }
+        self.text.finish(to);
         Ok(())
     }
 

@@ -53,6 +53,11 @@ fn what_is_no_delta_is_masked_event_by_event() {
             "data: {\"m\":\"bob\\u0040example.com\",\"api_key\":[1]}\n\n",
             "data: {\"m\":\"[masked:email]\",\"api_key\":\"[masked]\"}\n\n",
         ),
+        // A text that is called events.
+        (
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----[masked:private_key]-----END PRIVATE KEY-----\n",
+        ),
         // A secret on several lines of data is one.
         (
             "data: -----BEGIN PRIVATE KEY-----\ndata: MIIEvQIBADANBgkqhkiG\ndata: -----END PRIVATE KEY-----\n\n",
