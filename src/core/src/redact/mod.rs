@@ -54,6 +54,8 @@ mod compare;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod precision;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;

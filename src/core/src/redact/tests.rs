@@ -43,7 +43,7 @@ fn masked<'t>(rules: &Rules, pieces: impl IntoIterator<Item = &'t [u8]>) -> Stri
     String::from_utf8(out).unwrap()
 }
 
-fn whole(rules: &Rules, text: &str) -> String {
+pub fn whole(rules: &Rules, text: &str) -> String {
     masked(rules, [text.as_bytes()])
 }
 

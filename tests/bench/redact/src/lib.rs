@@ -1,8 +1,8 @@
 //! What is measured of masking: texts, and the work that is done on them. As WebAssembly it is called by `bench-wasm`.
 
-pub mod samples;
 #[cfg(target_family = "wasm")]
 mod exports;
+pub mod samples;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ impl Default for Bench {
         let known = secrets();
         let names = known.iter().map(|known| known.name).chain(PERSONAL);
         let rules = Arc::new(Rules::new(Detectors::new(names, Vec::new())));
-        let literals = known.iter().flat_map(|known| &known.shapes).flat_map(|shape| &shape.literals);
+        let literals =
+            known.iter().flat_map(|known| &known.shapes).flat_map(|shape| &shape.literals);
         let literals = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals).ok();
         let mut random = Random::new(1);
         let events = events(&mut random, BYTES);
@@ -114,7 +115,8 @@ impl Bench {
             }
             Work::ProseCopied => pieces().for_each(|piece| out.extend_from_slice(black_box(piece))),
             Work::ProseAho => {
-                let found = self.literals.iter().map(|literals| literals.find_iter(text).count()).sum();
+                let found =
+                    self.literals.iter().map(|literals| literals.find_iter(text).count()).sum();
                 out.resize(found, 0);
             }
         }
@@ -132,7 +134,12 @@ impl Bench {
         if went { self.out.len() } else { 0 }
     }
 
-    fn mask<'t>(&self, content_type: &[u8], pieces: impl Iterator<Item = &'t [u8]>, out: &mut Vec<u8>) {
+    fn mask<'t>(
+        &self,
+        content_type: &[u8],
+        pieces: impl Iterator<Item = &'t [u8]>,
+        out: &mut Vec<u8>,
+    ) {
         let mut masker = Masker::new(Arc::clone(&self.rules), Kind::of(content_type));
         let mut went = Ok(());
         for piece in pieces {

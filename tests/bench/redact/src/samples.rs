@@ -27,7 +27,11 @@ impl Random {
 
     fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
         let length = u64::try_from(all.len()).unwrap_or(1);
-        usize::try_from(self.below(length)).ok().and_then(|at| all.get(at)).copied().unwrap_or_default()
+        usize::try_from(self.below(length))
+            .ok()
+            .and_then(|at| all.get(at))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -79,7 +83,10 @@ pub fn document(random: &mut Random, bytes: usize) -> String {
         let at = random.below(1_000_000_000);
         let content = match random.below(10) {
             0 => format!("{} Write to ana.{at}@example.com.", prose(random, 60)),
-            _ => { let length = random.below(240); prose(random, usize::try_from(length).unwrap_or_default()) }
+            _ => {
+                let length = random.below(240);
+                prose(random, usize::try_from(length).unwrap_or_default())
+            }
         };
         let item = json!({
             "id": format!("msg_{:016x}{:08x}", random.next(), at),

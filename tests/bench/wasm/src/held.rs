@@ -19,11 +19,21 @@ pub fn figures() -> Vec<Value> {
     let all = held(Rules::new(Detectors::new(names().chain(PERSONAL), Vec::new())));
     let none = u32::try_from(secrets.iter().filter(|held| **held == 0.0).count());
     vec![
-        at_least("redact.undelayed_secrets_only", vec![none.map_or(0.0, f64::from) * 100.0 / count(&secrets)], "%", Some(90.0)),
+        at_least(
+            "redact.undelayed_secrets_only",
+            vec![none.map_or(0.0, f64::from) * 100.0 / count(&secrets)],
+            "%",
+            Some(90.0),
+        ),
         figure("redact.held_chars_secrets_only", vec![mean(&secrets)], "characters", Some(0.5)),
         figure("redact.held_chars", vec![mean(&all)], "characters", Some(4.0)),
         figure("redact.held_p99_chars", vec![p99(&all)], "characters", Some(12.0)),
-        figure("redact.held_max_chars", vec![all.last().copied().unwrap_or_default()], "characters", None),
+        figure(
+            "redact.held_max_chars",
+            vec![all.last().copied().unwrap_or_default()],
+            "characters",
+            None,
+        ),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use bench_redact::{ALL, BYTES, Bench, Work};
+use bench_redact::{ALL, Bench, Work};
 use wasmtime::{Engine, Instance, Linker, Module, Store, TypedFunc};
 
 /// Where work is done.
@@ -12,7 +12,7 @@ pub trait Side {
     fn work(&mut self, work: Work, piece: usize, length: usize) -> Result<usize, Box<dyn Error>>;
     /// See [`Bench::event`].
     fn event(&mut self, nth: u32) -> Result<(), Box<dyn Error>>;
-    /// How long the text is that is worked on, up to [`BYTES`].
+    /// How long the text is that is worked on.
     fn length(&self, work: Work) -> f64;
 }
 
@@ -40,7 +40,7 @@ impl Side for Native {
     }
 
     fn length(&self, work: Work) -> f64 {
-        let length = self.0.text(work).len().min(BYTES);
+        let length = self.0.text(work).len();
         u32::try_from(length).map_or(0.0, f64::from)
     }
 }
@@ -76,7 +76,7 @@ impl Side for Wasm {
     }
 
     fn length(&self, work: Work) -> f64 {
-        let length = self.same.text(work).len().min(BYTES);
+        let length = self.same.text(work).len();
         u32::try_from(length).map_or(0.0, f64::from)
     }
 }
