@@ -17,6 +17,8 @@ class Figure:
     unit: str
     #: The largest value that is good; `None` where nothing was promised.
     target: float | None = None
+    #: The target is the smallest value that is good instead.
+    at_least: bool = False
 
     @property
     def value(self) -> float:
@@ -24,7 +26,9 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        return None if self.target is None else self.value <= self.target
+        if self.target is None:
+            return None
+        return self.value >= self.target if self.at_least else self.value <= self.target
 
     def flat(self) -> dict:
         rounded = {"value": self.value, "min": min(self.values), "max": max(self.values)}
@@ -46,7 +50,7 @@ def table(figures: list[Figure]) -> str:
     for figure in sorted(figures, key=lambda f: f.target is None):
         rows.append((
             figure.name, _short(figure.value), f"{_short(min(figure.values))}..{_short(max(figure.values))}", figure.unit,
-            "" if figure.target is None else f"≤ {_short(figure.target)}", verdicts[figure.met],
+            "" if figure.target is None else f"{'≥' if figure.at_least else '≤'} {_short(figure.target)}", verdicts[figure.met],
         ))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

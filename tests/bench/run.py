@@ -37,6 +37,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     core = json.loads(subprocess.run([arguments.binaries / "bench-core"], capture_output=True, text=True, check=True).stdout)
     figures = [Figure(**figure) for figure in core]
+    masking = [arguments.bench_wasm, arguments.redact_wasm]
+    figures += [Figure(**figure) for figure in json.loads(subprocess.run(masking, capture_output=True, text=True, check=True).stdout)]
     with tempfile.TemporaryDirectory(prefix="scopewarden-bench-") as name:
         directory = Path(name)
         authz = Server(arguments.binaries / "bench-allow-all", directory)
@@ -65,6 +67,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--empty-wasm", type=Path, required=True, help="a filter that does nothing")
     parser.add_argument("--binaries", type=Path, required=True, help="where bench-core, bench-allow-all and bench-upstream are")
     parser.add_argument("--scopewarden", type=Path, required=True, help="the command")
+    parser.add_argument("--bench-wasm", type=Path, required=True, help="what measures masking")
+    parser.add_argument("--redact-wasm", type=Path, required=True, help="masking as a module")
     parser.add_argument("--out", type=Path, required=True, help="where summary.json goes")
     parser.add_argument("--rounds", type=int, default=31, help="rounds in which every side takes its turn")
     parser.add_argument("--starts", type=int, default=7, help="times that Envoy is started")

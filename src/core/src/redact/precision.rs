@@ -1,5 +1,9 @@
 //! What is found, from descriptions of formats other than the detectors' own; and what looks alike and is let go.
-#![expect(clippy::arithmetic_side_effects, reason = "on generated text")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "on generated ASCII text"
+)]
 
 use super::tests::{all, whole};
 
