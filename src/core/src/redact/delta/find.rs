@@ -120,13 +120,6 @@ pub fn find(rules: &Rules, data: &[u8]) -> Option<Found> {
     Some(found)
 }
 
-impl Found {
-    /// Whether nothing of it repeats a delta, or pads it.
-    pub const fn is_plain(&self) -> bool {
-        self.logprobs.is_empty() && self.obfuscation.is_none()
-    }
-}
-
 impl Key {
     /// Its first number.
     pub fn first(&self) -> Option<u32> {

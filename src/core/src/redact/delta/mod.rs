@@ -22,7 +22,7 @@ use super::sink::Sink;
 use carrier::Carrier;
 use end::End;
 use find::{Delta, Found, Key, find};
-use like::{Like, Likes};
+use like::{Like, Likeness, Likes};
 use reader::each_character;
 
 /// Most texts that are followed at a time.
@@ -106,10 +106,15 @@ impl Deltas {
         self.texts.clear();
         self.changed.clear();
         self.single = None;
-        if let Some(delta) = self.likes.delta(&event) {
+        if let Some(Likeness { delta, padding, sequence }) = self.likes.find(&event, to.rules) {
             let mut texts = std::mem::take(&mut self.texts);
             self.delta(event, &delta, false, &mut texts, to)?;
             self.texts = texts;
+            if let Some(range) = sequence {
+                self.number(event.data, range);
+            }
+            self.patch_padding(padding);
+            self.patches.sort_unstable_by_key(|patch| patch.at.start);
             return Ok(Vec::new());
         }
         let found = find(to.rules, event.data).unwrap_or_default();
@@ -123,15 +128,15 @@ impl Deltas {
         self.texts = texts;
         let rests = self.rests(&end, to);
         if let Some(range) = found.sequence.clone() {
-            self.sequence = event.data.get(range).unwrap_or_default().to_vec();
+            self.number(event.data, range);
         }
         self.patch_repeats(&found, event.data);
         self.patches.sort_unstable_by_key(|patch| patch.at.start);
         if let ([delta], [_], false) =
             (found.deltas.as_slice(), self.patches.as_slice(), end.is_any())
-            && found.is_plain()
+            && found.logprobs.is_empty()
         {
-            self.single = Like::of(&event, delta);
+            self.single = Like::of(&event, delta, &found);
         }
         Ok(rests)
     }
@@ -151,12 +156,14 @@ impl Deltas {
         joins: &[(usize, Vec<u8>)],
         to: &mut Sink<'_>,
     ) -> Result<(), Stop> {
-        if let (true, [Patch { at, with: With::Text(text) }]) =
-            (self.likes.is_hit(), self.patches.as_slice())
-        {
-            to.put(data.get(..at.start).unwrap_or_default());
-            to.put(self.texts.get(text.clone()).unwrap_or_default());
-            to.put(data.get(at.end..).unwrap_or_default());
+        if self.likes.is_hit() {
+            let mut at = 0;
+            for patch in &self.patches {
+                to.put(data.get(at..patch.at.start).unwrap_or_default());
+                to.put(self.written(&patch.with));
+                at = patch.at.end;
+            }
+            to.put(data.get(at..).unwrap_or_default());
             return Ok(());
         }
         let start = to.out.len();
@@ -165,15 +172,21 @@ impl Deltas {
         for patch in &self.patches {
             spell(&mut self.rest, data, at..patch.at.start, joins, to)?;
             match &patch.with {
-                With::Text(range) => to.put(self.texts.get(range.clone()).unwrap_or_default()),
+                With::Text(_) => to.put(self.written(&patch.with)),
                 With::Value(value) => self.rest.plain(value, to)?,
             }
             at = patch.at.end;
         }
         spell(&mut self.rest, data, at..data.len(), joins, to)?;
         self.rest.finish(to);
-        if let Some(like) = self.single.take().filter(|_| joins.is_empty()) {
-            self.likes.keep(like, to.out.get(start..).unwrap_or_default(), &self.texts);
+        if let Some(like) = self.single.take().filter(|_| joins.is_empty())
+            && let [Patch { at, .. }] = self.patches.as_slice()
+            && let Some(written) = to.out.get(start..)
+            && let Some(rest) = written.strip_prefix(data.get(..at.start).unwrap_or_default())
+            && rest.strip_suffix(data.get(at.end..).unwrap_or_default()) == Some(&self.texts)
+        {
+            // What was written around the text is what it was.
+            self.likes.keep(like);
         }
         Ok(())
     }
@@ -259,8 +272,27 @@ impl Deltas {
                 self.patches.push(Patch { at: range.clone(), with });
             }
         }
-        if let Some(range) = found.obfuscation.clone().filter(|_| !self.changed.is_empty()) {
-            self.patches.push(Patch { at: range, with: With::Text(0..0) });
+        self.patch_padding(found.obfuscation.clone());
+    }
+
+    /// Padding would tell how long a text was that does not go on as it came.
+    fn patch_padding(&mut self, padding: Option<Range<usize>>) {
+        if let Some(at) = padding.filter(|_| !self.changed.is_empty()) {
+            self.patches.push(Patch { at, with: With::Text(0..0) });
+        }
+    }
+
+    /// Notes the number of an event.
+    fn number(&mut self, data: &[u8], range: Range<usize>) {
+        self.sequence.clear();
+        self.sequence.extend_from_slice(data.get(range).unwrap_or_default());
+    }
+
+    /// What is written for a part of the data.
+    fn written<'w>(&'w self, with: &'w With) -> &'w [u8] {
+        match with {
+            With::Text(range) => self.texts.get(range.clone()).unwrap_or_default(),
+            With::Value(value) => value,
         }
     }
 

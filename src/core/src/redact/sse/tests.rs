@@ -40,6 +40,59 @@ fn framing_stays_as_it_came() {
     }
 }
 
+/// Each event is like the one before but for its text, its number and its padding.
+#[test]
+fn events_that_are_alike() {
+    let rules = all();
+    let event = |number: usize, text: &str, padding: &str| {
+        format!(
+            "data: {{\"sequence_number\":{number},\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\
+             \"delta\":\"{text}\",\"obfuscation\":\"{padding}\"}}\n\n"
+        )
+    };
+    let events = |parts: &[(&str, &str)]| -> String {
+        (8..).zip(parts).map(|(number, (text, padding))| event(number, text, padding)).collect()
+    };
+    let plain = [("one. ", "a"), ("two. ", "b7"), ("three. ", ""), ("four. ", "Q9z")];
+    assert_eq!(whole(&rules, &events(&plain)), events(&plain), "nothing to mask");
+
+    let secret = [
+        ("one. ", "a"),
+        ("two. ", "b"),
+        ("AKIAIOSFOD", "cc"),
+        ("NN7EXAMPLE.", "d"),
+        (" six. ", "e"),
+    ];
+    let masked =
+        [("one. ", "a"), ("two. ", "b"), ("", ""), ("", ""), ("AKIA[masked:aws]. six. ", "")];
+    assert_eq!(
+        whole(&rules, &events(&secret)),
+        events(&masked),
+        "what is held shows in no padding"
+    );
+
+    let padded = [
+        ("one. ", "a"),
+        ("two. ", "AKIAIOSFODNN7EXAMPLE"),
+        ("three. ", "\\u0041KIAIOSFODNN7EXAMPLE"),
+    ];
+    let masked =
+        [("one. ", "a"), ("two. ", "AKIA[masked:aws]"), ("three. ", "\\u0041KIA[masked:aws]")];
+    assert_eq!(whole(&rules, &events(&padded)), events(&masked), "a padding is read, too");
+
+    let numbered = [
+        event(4_111_111_111_111_111, "one. ", ""),
+        event(8, "two. ", ""),
+        event(4_111_111_111_111_111, "three. ", ""),
+    ];
+    let text = whole(&rules, &numbered.concat());
+    assert_eq!(
+        text.matches("[masked:card]").count(),
+        2,
+        "and so are numbers that are too long: {text}"
+    );
+}
+
 #[test]
 fn what_is_no_delta_is_masked_event_by_event() {
     let mut rules = all();
