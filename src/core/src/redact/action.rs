@@ -28,7 +28,7 @@ pub enum Action {
 
 impl Action {
     /// How strict it is. The fewer bytes are shown, the stricter.
-    const fn strictness(self) -> (u8, u8) {
+    pub(super) const fn strictness(self) -> (u8, u8) {
         match self {
             Self::Partial(shown) => (0, u8::MAX.wrapping_sub(shown)),
             Self::Hash => (1, 0),

@@ -48,6 +48,8 @@ pub use sink::Sink;
 pub use sse::Sse;
 
 #[cfg(test)]
+mod acting;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod compare;
