@@ -24,7 +24,7 @@ TIMED = 3
 MOST_ROUNDS = 15
 #: What the upstream says once in a stream, and what becomes of it.
 MAIL, MASKED_MAIL = b'"ana@example.com ', b'"[masked:email] '
-STAMP = re.compile(rb'"system_fingerprint":"fp_([0-9a-f]{16})"')
+STAMP = re.compile(rb'"obfuscation":"([0-9a-f]{16})"')
 
 
 @dataclass
@@ -143,6 +143,7 @@ def latencies(port: int, token: str, content: bytes = b"") -> list[float]:
             *events, rest = (rest + piece).split(b"\n\n")
             found = found or any(content in event for event in events)
             millis += [(now - int(stamp[1], 16)) / 1e6 for event in events if (stamp := STAMP.search(event))]
-    if len(millis) != EVENTS or not found:
+    # Padding is taken out of the few events whose text is held or masked.
+    if not EVENTS - 5 <= len(millis) <= EVENTS or not found:
         raise SystemExit(f"{len(millis)} events of {EVENTS} arrived, {content!r} {'among' if found else 'not among'} them: {rest!r}")
     return millis

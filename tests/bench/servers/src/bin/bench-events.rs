@@ -1,7 +1,7 @@
 //! `bench-events ADDRESS`: an HTTP/1.1 upstream that answers everything with a stream of chat completion chunks.
 //!
 //! An event every two milliseconds, each written alone, as a model's tokens come. The time at which one was made is in its
-//! `system_fingerprint`: nanoseconds since 1970, in hexadecimal.
+//! `obfuscation`, which differs from event to event anyway: nanoseconds since 1970, in hexadecimal.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -66,10 +66,10 @@ impl Body for Events {
 fn event(word: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     format!(
-        "data: {{\"id\":\"chatcmpl-Cf3mXbW1hVtq9sZ0aKjR7uYd\",\"object\":\"chat.completion.chunk\",\
-         \"created\":1763990000,\"model\":\"gpt-4o-mini\",\"service_tier\":\"default\",\
-         \"system_fingerprint\":\"fp_{now:016x}\",\"choices\":[{{\"index\":0,\
-         \"delta\":{{\"content\":\"{word}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+        "data: {{\"id\":\"chatcmpl-Cf3mXbW1hVtq9sZ0aKjR7u\",\"object\":\"chat.completion.chunk\",\
+         \"created\":1763990000,\"model\":\"gpt-4o-mini\",\
+         \"system_fingerprint\":\"fp_50cad350e4\",\"choices\":[{{\"index\":0,\
+         \"delta\":{{\"content\":\"{word}\"}},\"logprobs\":null,\"finish_reason\":null}}],\"obfuscation\":\"{now:016x}\"}}\n\n"
     )
 }
 
