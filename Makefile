@@ -84,11 +84,10 @@ bench: wasm $(VENV)/e2e/.ok ## what the filter costs beside Envoy's own: a table
 	@.ci/need h2load
 	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --release -p bench-core -p bench-servers
 	cargo build --locked --release -p scopewarden-cli
-	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --profile wasm --target wasm32-wasip1 -p bench-empty
-	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --release --target wasm32-wasip1 -p bench-redact
+	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --profile wasm --target wasm32-wasip1 -p bench-empty -p bench-redact
 	cargo build --locked --manifest-path tests/bench/Cargo.toml --target-dir $(TARGET_DIR) --profile runner -p bench-wasm
 	$(VENV)/e2e/bin/python tests/bench/run.py --wasm $(WASM) --empty-wasm $(TARGET_DIR)/wasm32-wasip1/wasm/bench_empty.wasm \
-	  --bench-wasm $(TARGET_DIR)/runner/bench-wasm --redact-wasm $(TARGET_DIR)/wasm32-wasip1/release/bench_redact.wasm \
+	  --bench-wasm $(TARGET_DIR)/runner/bench-wasm --redact-wasm $(TARGET_DIR)/wasm32-wasip1/wasm/bench_redact.wasm \
 	  --binaries $(TARGET_DIR)/release --scopewarden $(TARGET_DIR)/release/scopewarden --out target/bench $(BENCH)
 
 clean: ## remove what was built and installed here
