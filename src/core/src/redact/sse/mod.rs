@@ -141,6 +141,11 @@ impl Sse {
     fn event(&mut self, raw: &[u8], last: bool, to: &mut Sink<'_>) -> Result<(), Stop> {
         let at = |range: Range<usize>| raw.get(range).unwrap_or_default();
         let lines = lines(raw);
+        if lines.is_empty() {
+            // A byte order mark, and nothing else.
+            to.put(raw);
+            return Ok(());
+        }
         let is_data = |line: &&Line| line.field == Field::Data;
         let (first, end) = (lines.iter().find(is_data), lines.iter().rfind(is_data));
         let (Some(first), Some(end)) = (first, end) else {

@@ -29,6 +29,7 @@ fn framing_stays_as_it_came() {
         "data: no end",
         "data: {\"type\":\"ping\"}\n",
         "",
+        "\u{feff}",
         "\n",
         "event: endpoint\ndata: /messages?session=1\n\n",
         ": ping - 2026-11-24 10:15:00\n\n",
