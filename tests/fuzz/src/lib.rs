@@ -8,3 +8,4 @@ mod mint;
 pub mod path;
 pub mod policy;
 pub mod query;
+pub mod redact;

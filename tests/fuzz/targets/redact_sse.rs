@@ -1,0 +1,6 @@
+//! Server-sent events, masked in pieces and as a whole.
+#![no_main]
+
+use scopewarden_core::redact::Kind;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::redact::check(Kind::Sse, data));
