@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use scopewarden_core::redact::{Detectors, Kind, Masker, PERSONAL, Rules, Stop, secrets};
+use scopewarden_core::redact::{Detectors, Kind, Masker, PERSONAL, Pattern, Rules, Stop, secrets};
 
 static RULES: LazyLock<[Arc<Rules>; 2]> = LazyLock::new(|| {
     let secrets: Vec<_> = secrets().into_iter().map(|known| known.name).collect();
@@ -28,6 +28,23 @@ pub fn check(kind: Kind, data: &[u8]) {
     if end.is_ok() && kind != Kind::WebSocket {
         assert_eq!(out, body, "changed with nothing to look for");
     }
+}
+
+/// A pattern of one's own up to the first line end, and a text behind it.
+pub fn pattern(data: &[u8]) {
+    let Some((size, rest)) = data.split_first() else { return };
+    let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+    let (written, text) = rest.split_at(end);
+    let Ok(pattern) =
+        std::str::from_utf8(written).map_err(drop).and_then(|p| Pattern::new(p).map_err(drop))
+    else {
+        return;
+    };
+    let detectors = Detectors::new([], vec![("own".to_owned(), pattern)]);
+    let rules = Arc::new(Rules::new(detectors));
+    let whole = run(&rules, Kind::Text, text, text.len().max(1));
+    let size = usize::from(*size % 16) + 1;
+    assert_eq!(run(&rules, Kind::Text, text, size), whole, "pieces of {size}");
 }
 
 fn run(rules: &Arc<Rules>, kind: Kind, body: &[u8], size: usize) -> Run {
