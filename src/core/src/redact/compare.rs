@@ -74,6 +74,19 @@ proptest! {
     }
 
     #[test]
+    fn a_clean_text_has_nothing_in_it(text in prop_oneof![hostile(), noise()]) {
+        let rules = &*ALL;
+        if rules.detectors.is_clean(text.as_bytes()) {
+            let mut scanner = Scanner::default();
+            let parts = settled([text.as_bytes()], |piece, parts| match piece {
+                Some(piece) => scanner.feed(rules, piece, parts),
+                None => scanner.finish(rules, parts),
+            });
+            prop_assert!(parts.concat().iter().all(|part| part.masked.is_none()), "{text}");
+        }
+    }
+
+    #[test]
     fn with_few_detectors_too(text in prop_oneof![hostile(), noise()], off in any::<bool>(), which in any::<prop::sample::Index>()) {
         let known = secrets();
         let names: Vec<&str> = known.iter().map(|k| k.name).chain(super::PERSONAL).collect();

@@ -4,7 +4,7 @@ use super::action::Actions;
 use super::catalogue::secrets;
 use super::email::LOCAL;
 use super::literal::Literals;
-use super::number::Kinds;
+use super::number::{Kinds, Numbers};
 use super::pattern::Pattern;
 use super::rules::{DetectorSet, Rules};
 use super::set::Set;
@@ -114,9 +114,23 @@ impl Detectors {
         u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX)
     }
 
-    /// Whether nothing can be found in a text. `false` may be wrong.
+    /// Whether nothing can be found in a whole text. `false` may be wrong.
     pub(super) fn is_clean(&self, text: &[u8]) -> bool {
-        self.patterns.is_empty() && self.sieve.hits([b' '; 3], text).next().is_none()
+        if !self.patterns.is_empty() {
+            return false;
+        }
+        let (mut numbers, mut found, mut read) = (Numbers::default(), Vec::new(), 0);
+        for (at, kinds) in self.sieve.hits([b' '; 3], text) {
+            if kinds != 1 << NUMBER {
+                return false;
+            }
+            // Times, amounts and the like are read as what they are, which is quicker than as a text.
+            if at >= read {
+                read = numbers.read(self.numbers, text, at, 0, &mut found);
+            }
+        }
+        numbers.finish(self.numbers, &mut found);
+        found.is_empty()
     }
 
     /// The same for a number, and nothing around it.
