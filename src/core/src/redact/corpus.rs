@@ -291,6 +291,45 @@ fn documents_with_every_kind_of_secret() {
     }
 }
 
+/// Pieces of a text, cut at up to seven places that depend on the seed alone.
+fn cut_at_random(text: &[u8], seed: u64) -> Vec<&[u8]> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let count = random(7) + 1;
+    let mut cuts: Vec<usize> = (0..count).map(|_| random(text.len() + 1)).collect();
+    cuts.extend([0, text.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|w| &text[w[0]..w[1]]).collect()
+}
+
+#[test]
+fn cut_at_random_places() {
+    let rules = Arc::new(all());
+    let forms = forms();
+    for sample in 11..14 {
+        for (nth, (name, secret)) in secrets_in_text(sample).iter().enumerate() {
+            let form = &forms[nth % forms.len()];
+            let events = events(form, &[secret, "hi bob"], 3);
+            let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+            let document = json!({"a": json!([secret]).to_string()}).to_string();
+            for (kind, text, times) in
+                [(Kind::Text, secret, 334), (Kind::Json, &document, 334), (Kind::Sse, &events, 20)]
+            {
+                let expected = whole(&rules, kind, text);
+                for seed in 0..times {
+                    let pieces = cut_at_random(text.as_bytes(), seed);
+                    assert_eq!(masked(&rules, kind, pieces), expected, "{name} {sample}: {seed}");
+                }
+            }
+        }
+    }
+}
+
 /// Events as servers write them, and worse.
 fn streams() -> impl Strategy<Value = String> {
     let line_end = prop::sample::select(vec!["\n", "\r\n", "\r"]);
