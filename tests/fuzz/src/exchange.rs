@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arbitrary::Arbitrary;
 use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
-use scopewarden_core::http::RequestHead;
+use scopewarden_core::http::{Headers, RequestHead};
 use scopewarden_core::identity::{FetchOutcome, KeyRing, NoHost, Properties, TokenCache};
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::{Mode, Policy};
@@ -57,6 +57,9 @@ enum Event {
     KeysChanged,
     Wait(u32),
     Closed(Option<u16>),
+    Answered { status: u8, fields: Vec<Header>, end: bool },
+    Answer { piece: Words, end: bool },
+    AnswerTrailers(Vec<Header>),
 }
 
 const METHODS: [&str; 6] = ["GET", "POST", "DELETE", "PATCH", "get", ""];
@@ -110,6 +113,31 @@ const BODIES: [&str; 14] = [
     r#"{"jsonrpc":"2.0","id":3,"result":{}}"#,
 ];
 
+const STATUSES: [&str; 5] = ["200", "500", "206", "101", "304"];
+const FIELDS: [(&str, &str); 10] = [
+    ("content-type", "application/json"),
+    ("content-type", "text/event-stream"),
+    ("content-type", "application/grpc"),
+    ("content-type", "text/plain; charset=utf-16"),
+    ("content-length", "25"),
+    ("content-encoding", "gzip"),
+    ("trailer", "x-sum"),
+    ("etag", "\"a\""),
+    ("x-debug", "AKIAIOSFODNN7EXAMPLE"),
+    ("x-mail", "ana@example.com"),
+];
+const PIECES: [&str; 9] = [
+    "{\"key\":\"AKIAIOSF",
+    "ODNN7EXAMPLE\"}",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"AKIA\"}}]}\n\n",
+    "data: [DONE]\n\n",
+    "mail ana@example",
+    ".com ",
+    "{\"password\":[1,{}]}\n",
+    "[[[[[[",
+    "",
+];
+
 impl Words {
     fn of(&self, known: &[&str]) -> Vec<u8> {
         match self {
@@ -143,6 +171,7 @@ fn document(mode: &str, jwks: &Value) -> Value {
             {"id": "acme.inbox", "method": "GET", "path": "/inbox/{owner}", "scope": "autogen:model:read", "tier": "read"},
             {"id": "acme.run", "method": "POST", "path": "/acme/run", "scope": "autogen:prompt", "tier": "write", "body": "json"},
         ],
+        "redact": {"detectors": ["secrets", "personal"], "fields": ["**.password"], "actions": {"email": "block"}},
         "rules": [
             {"operation": "openai.chat.completions.create", "models": {"autogen:prompt": ["gpt-4o-mini"]}},
             {"operation": "acme.inbox", "bind": {"owner": "claims.sub"}},
@@ -172,6 +201,10 @@ struct Seen {
     forwarded: bool,
     refused: bool,
     record: Option<Value>,
+    /// The response was refused, or cut off.
+    stopped: bool,
+    /// What of its body is kept.
+    kept: Vec<u8>,
 }
 
 /// One exchange.
@@ -204,6 +237,7 @@ pub fn check(case: Case) {
     if enforces && seen.forwarded {
         let record = seen.record.unwrap();
         assert_eq!((&record["decision"], &record["reason"]), (&json!("allow"), &json!("ok")));
+        assert_eq!(record.get("response_stopped").is_some(), seen.stopped);
         let operation = policy.operations.iter().find(|o| record["operation"] == o.id.as_str());
         let operation = operation.expect("what is allowed has a name");
         if let Some(scopes) = &operation.scopes {
@@ -240,6 +274,20 @@ fn head(head: &Head) -> RequestHead {
                 out.headers.push(name.as_bytes(), value.as_bytes());
             }
             Header::Any { name, value } => out.headers.push(name, value),
+        }
+    }
+    out
+}
+
+fn fields(fields: &[Header], known: &[(&str, &str)]) -> Headers {
+    let mut out = Headers::new();
+    for field in fields {
+        match field {
+            Header::Known(n) => {
+                let (name, value) = known[usize::from(*n) % known.len()];
+                out.push(name.as_bytes(), value.as_bytes());
+            }
+            Header::Any { name, value } => out.push(name, value),
         }
     }
     out
@@ -283,7 +331,68 @@ impl Bench {
                 self.step(Input::Closed { status: *status });
                 self.closed = true;
             }
+            // A host shows what is masked, and nothing else.
+            _ if !self.exchange.masks_response() => {}
+            Event::Answered { status, fields: sent, end } => {
+                let mut headers = fields(sent, &FIELDS);
+                let status = STATUSES[usize::from(*status) % STATUSES.len()];
+                headers.push(b":status", status.as_bytes());
+                self.respond(Input::ResponseHead { headers: &headers, end: *end });
+            }
+            Event::Answer { piece, end } => {
+                let mut piece = piece.of(&PIECES);
+                if self.exchange.keeps_response() {
+                    self.seen.kept.append(&mut piece);
+                    if !end {
+                        return;
+                    }
+                    piece = std::mem::take(&mut self.seen.kept);
+                }
+                self.respond(Input::ResponseBody { piece: &piece, end: *end });
+            }
+            Event::AnswerTrailers(sent) => {
+                let trailers = fields(sent, &FIELDS);
+                let whole = std::mem::take(&mut self.seen.kept);
+                self.respond(Input::ResponseTrailers { trailers: &trailers, whole: &whole });
+            }
         }
+    }
+
+    /// A part of the response: what is held back is kept, or will never go.
+    fn respond(&mut self, input: Input<'_>) {
+        let mut world = World {
+            now: self.now,
+            keys: &mut self.keys,
+            tokens: &mut self.tokens,
+            signatures: &NoHost,
+            properties: &NoProperties,
+            holds: &Holds::default(),
+            gate: &NoGate,
+        };
+        let flow = self.exchange.step(input, &mut world);
+        let stopped = self.seen.stopped;
+        while let Some(effect) = self.exchange.next_effect() {
+            assert!(self.enforces, "{effect:?} where nothing is changed");
+            assert!(!stopped, "{effect:?} after the response was stopped");
+            match effect {
+                Effect::Refuse(refusal) => {
+                    assert_eq!(
+                        refusal.headers.iter().filter(|(n, _)| *n == "content-length").count(),
+                        0
+                    );
+                    assert!(!leaks(&refusal.body), "a refusal repeats the token");
+                    self.seen.stopped = true;
+                }
+                Effect::ResetResponse => self.seen.stopped = true,
+                Effect::RemoveResponseHeader(_) | Effect::SetResponseFields { .. } => {}
+                Effect::ReplaceResponseBody(_) => assert_eq!(flow, Flow::Continue),
+                other => panic!("{other:?} of a response"),
+            }
+        }
+        if flow == Flow::Hold {
+            assert!(self.seen.stopped || self.exchange.keeps_response(), "held back for nothing");
+        }
+        assert!(self.enforces || flow == Flow::Continue, "held back, where nothing is changed");
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -343,6 +452,7 @@ impl Bench {
             Effect::RemoveRequestHeader(_) => assert!(!seen.refused && !seen.forwarded),
             Effect::DropRequestTrailers => assert!(seen.forwarded),
             Effect::Ask(_) | Effect::Abandon(_) => panic!("a question without randomness"),
+            Effect::Responded(_) => assert!(closing),
             other => panic!("{other:?} without a response"),
         }
     }
