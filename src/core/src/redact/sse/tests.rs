@@ -45,7 +45,7 @@ fn framing_stays_as_it_came() {
 #[test]
 fn events_that_are_alike() {
     let rules = all();
-    let event = |number: usize, text: &str, padding: &str| {
+    let event = |number: u64, text: &str, padding: &str| {
         format!(
             "data: {{\"sequence_number\":{number},\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\
              \"delta\":\"{text}\",\"obfuscation\":\"{padding}\"}}\n\n"
