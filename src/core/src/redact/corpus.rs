@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::tests::{all, hostile, sample};
+use super::tests::{Random, all, hostile, sample};
 use super::*;
 
 /// How many characters a delta has.
@@ -293,15 +293,9 @@ fn documents_with_every_kind_of_secret() {
 
 /// Pieces of a text, cut at up to seven places that depend on the seed alone.
 fn cut_at_random(text: &[u8], seed: u64) -> Vec<&[u8]> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
-    };
-    let count = random(7) + 1;
-    let mut cuts: Vec<usize> = (0..count).map(|_| random(text.len() + 1)).collect();
+    let mut random = Random::seeded(seed);
+    let count = random.below(7) + 1;
+    let mut cuts: Vec<usize> = (0..count).map(|_| random.below(text.len() + 1)).collect();
     cuts.extend([0, text.len()]);
     cuts.sort_unstable();
     cuts.windows(2).map(|w| &text[w[0]..w[1]]).collect()

@@ -5,19 +5,9 @@
     reason = "on generated ASCII text"
 )]
 
-use super::tests::{all, whole};
-
-/// Numbers that look random, the same each time (xorshift, Marsaglia 2003).
-struct Random(u64);
+use super::tests::{Random, all, whole};
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end).unwrap()).unwrap()
-    }
-
     fn text(&mut self, alphabet: &str, length: usize) -> String {
         let alphabet: Vec<char> = alphabet.chars().collect();
         (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()

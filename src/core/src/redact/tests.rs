@@ -121,15 +121,28 @@ fn a_caller_may_see_through_some() {
     }
 }
 
+/// Numbers that look random, the same each time (xorshift, Marsaglia 2003).
+pub struct Random(pub u64);
+
+impl Random {
+    /// Neighbouring seeds give numbers that have nothing in common.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next one, below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(end).unwrap()).unwrap()
+    }
+}
+
 /// A secret of each shape, by its own description.
 pub fn sample(shape: &Shape, seed: u64) -> String {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
-    };
+    let mut seeded = Random::seeded(seed);
+    let mut random = |below| seeded.below(below);
     let mut text = shape.literals[random(shape.literals.len())].clone();
     for run in &shape.runs {
         let alphabet: Vec<u8> = (0x20..0x7f).filter(|b| run.set.has(*b)).collect();
