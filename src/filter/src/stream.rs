@@ -198,14 +198,14 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
             }
         }
         Effect::RemoveResponseHeader(name) => {
-            response_edited(host::remove_header(Map::ResponseHeaders, name));
+            let _ = done("edited", host::remove_header(Map::ResponseHeaders, name));
         }
         Effect::SetResponseFields { trailers, name, values } => {
             let map = if trailers { Map::ResponseTrailers } else { Map::ResponseHeaders };
-            response_edited(host::set_values(map, &name, &values));
+            let _ = done("edited", host::set_values(map, &name, &values));
         }
         Effect::ReplaceResponseBody(bytes) => {
-            response_edited(host::set_buffer(Buffer::ResponseBody, usize::MAX, &bytes));
+            let _ = done("edited", host::set_buffer(Buffer::ResponseBody, usize::MAX, &bytes));
         }
         Effect::ResetResponse => reset_response(),
         Effect::Responded(how) => shared.borrow_mut().metrics.responded(how),
@@ -241,21 +241,13 @@ fn resume(stream: &Rc<RefCell<Stream>>, flow: Flow) {
     }
 }
 
-/// What cannot be taken out of a response must not go out with it.
-fn response_edited(edited: Result<(), host::Status>) {
-    if edited.is_err() {
-        host::log(Level::Error, "a response cannot be edited");
+/// What cannot be read or edited of a response that is masked must not go on.
+fn done<T>(what: &str, result: Result<T, host::Status>) -> Option<T> {
+    if result.is_err() {
+        host::log(Level::Error, &format!("a response cannot be {what}"));
         reset_response();
     }
-}
-
-/// What cannot be read of a response that is masked must not go on.
-fn seen<T>(read: Result<T, host::Status>) -> Option<T> {
-    if read.is_err() {
-        host::log(Level::Error, "a response cannot be read");
-        reset_response();
-    }
-    read.ok()
+    result.ok()
 }
 
 fn response_bytes(size: usize) -> Result<Vec<u8>, host::Status> {
@@ -336,7 +328,7 @@ impl StreamContext {
         if !self.masks_response() {
             return Action::Continue;
         }
-        let Some(headers) = seen(host::header_list(Map::ResponseHeaders)) else {
+        let Some(headers) = done("read", host::header_list(Map::ResponseHeaders)) else {
             return Action::Pause;
         };
         self.step(Input::ResponseHead { headers: &headers, end: end_of_stream })
@@ -352,7 +344,7 @@ impl StreamContext {
                 return Action::Pause;
             }
         }
-        let Some(piece) = seen(response_bytes(size)) else { return Action::Pause };
+        let Some(piece) = done("read", response_bytes(size)) else { return Action::Pause };
         self.step(Input::ResponseBody { piece: &piece, end: end_of_stream })
     }
 
@@ -361,8 +353,8 @@ impl StreamContext {
             return Action::Continue;
         }
         let kept = if self.keeps_response() { self.kept.get() } else { 0 };
-        let trailers = seen(host::header_list(Map::ResponseTrailers));
-        let (Some(trailers), Some(whole)) = (trailers, seen(response_bytes(kept))) else {
+        let trailers = done("read", host::header_list(Map::ResponseTrailers));
+        let (Some(trailers), Some(whole)) = (trailers, done("read", response_bytes(kept))) else {
             return Action::Pause;
         };
         self.step(Input::ResponseTrailers { trailers: &trailers, whole: &whole })
