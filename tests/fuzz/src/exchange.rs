@@ -360,16 +360,7 @@ impl Bench {
 
     /// A part of the response: what is held back is kept, or will never go.
     fn respond(&mut self, input: Input<'_>) {
-        let mut world = World {
-            now: self.now,
-            keys: &mut self.keys,
-            tokens: &mut self.tokens,
-            signatures: &NoHost,
-            properties: &NoProperties,
-            holds: &Holds::default(),
-            gate: &NoGate,
-        };
-        let flow = self.exchange.step(input, &mut world);
+        let flow = self.enter(input);
         let stopped = self.seen.stopped;
         while let Some(effect) = self.exchange.next_effect() {
             assert!(self.enforces, "{effect:?} where nothing is changed");
@@ -395,11 +386,7 @@ impl Bench {
         assert!(self.enforces || flow == Flow::Continue, "held back, where nothing is changed");
     }
 
-    fn step(&mut self, input: Input<'_>) {
-        let closing = matches!(input, Input::Closed { .. });
-        let unread = self.enforces
-            && self.exchange.reads_body()
-            && !matches!(input, Input::RequestBody { whole: Some(_), .. });
+    fn enter(&mut self, input: Input<'_>) -> Flow {
         let mut world = World {
             now: self.now,
             keys: &mut self.keys,
@@ -409,7 +396,15 @@ impl Bench {
             holds: &Holds::default(),
             gate: &NoGate,
         };
-        let flow = self.exchange.step(input, &mut world);
+        self.exchange.step(input, &mut world)
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let closing = matches!(input, Input::Closed { .. });
+        let unread = self.enforces
+            && self.exchange.reads_body()
+            && !matches!(input, Input::RequestBody { whole: Some(_), .. });
+        let flow = self.enter(input);
         while let Some(effect) = self.exchange.next_effect() {
             self.take(effect, closing);
         }
