@@ -41,6 +41,7 @@ fmt: ## format the code
 
 e2e: wasm wasm-panic $(VENV)/e2e/.ok $(VENV)/autogen/.ok $(VENV)/web/.ok ## real Envoy, real clients, real browsers
 	@.ci/need chromium
+	@.ci/need prometheus || echo 'the tests that take Prometheus are skipped'
 	cargo build --locked -p scopewarden-cli
 	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
 
