@@ -8,6 +8,7 @@
 //!                               └──◄── bell: who waits for which call ◄─┘
 //! ```
 
+pub mod audit;
 pub mod bell;
 pub mod desk;
 pub mod domain;

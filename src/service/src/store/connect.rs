@@ -74,7 +74,7 @@ async fn pool(url: &str, size: u32, sqlite: bool) -> Result<AnyPool, sqlx::Error
 }
 
 /// A database holds what agents were going to do: for its owner's eyes.
-fn create_private(file: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_private(file: &Path) -> Result<(), OpenError> {
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]

@@ -15,9 +15,11 @@ mod row;
 mod sessions;
 mod write;
 
+pub(crate) use connect::create_private;
 pub use connect::{OpenError, open};
 pub use deliveries::{Delivery, Outlet};
 pub use read::MAX_LIST;
+pub(crate) use row::{signed, unsigned};
 pub use sessions::Kept;
 pub use write::Change;
 

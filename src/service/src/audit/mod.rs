@@ -1,0 +1,17 @@
+//! The collector of the audit trail.
+//!
+//! ```text
+//!  filters ──► ingest ──► log: segments, checkpoints ──► index (SQLite, PostgreSQL) ──► query, sessions ◄── people
+//!                           └─ fsync before anything is acknowledged
+//! ```
+//!
+//! The segments and their checkpoints are the evidence. The index is made from them, and can be thrown away.
+
+pub mod index;
+pub mod query;
+pub mod record;
+pub mod segments;
+pub(crate) mod time;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
