@@ -13,7 +13,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scopewarden-host", &[]),
     ("scopewarden-testkit", &["scopewarden-core"]),
     ("scopewarden-service", &["scopewarden-core"]),
-    ("scopewarden-cli", &["scopewarden-core", "scopewarden-service", "scopewarden-testkit"]),
+    // Shares nothing with what writes the log: a mistake of the one is not repeated by the other.
+    ("scopewarden-verify", &[]),
+    (
+        "scopewarden-cli",
+        &["scopewarden-core", "scopewarden-service", "scopewarden-testkit", "scopewarden-verify"],
+    ),
     (
         "scopewarden-tests",
         &["scopewarden-cli", "scopewarden-core", "scopewarden-host", "scopewarden-testkit"],
