@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    approvals, check, decide, demo, explain, ops, redact, render, schema, serve, token,
+    approvals, audit, check, decide, demo, explain, ops, redact, render, schema, serve, token,
 };
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
@@ -44,6 +44,8 @@ enum Command {
     Serve(serve::Args),
     /// See what waits for approval, and decide it
     Approvals(approvals::Args),
+    /// Check and search the audit log: who asked for what, and what came of it
+    Audit(audit::Args),
     /// Try it: a demo API, an identity provider, and Envoy with the filter
     Demo(demo::Args),
 }
@@ -65,6 +67,7 @@ impl Cli {
             Command::Render(args) => render::run(args, io),
             Command::Serve(args) => serve::run(args, io),
             Command::Approvals(args) => approvals::run(args, io),
+            Command::Audit(args) => audit::run(args, io),
             Command::Demo(args) => demo::run(args, io),
         }
     }

@@ -13,7 +13,7 @@ pub enum Exit {
     Failure,
     /// 2: the command line itself is wrong.
     Usage,
-    /// 3: `decide` and `explain`: the request is refused; `redact`: the response ends early.
+    /// 3: `decide` and `explain`: the request is refused; `redact`: the response ends early; `audit verify`: the log is broken.
     Denied,
     /// 4: `decide` and `explain`: the request waits for a second person.
     Held,

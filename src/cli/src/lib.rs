@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod commands;
 pub mod drive;
@@ -13,5 +14,6 @@ pub mod load;
 pub mod report;
 pub mod request;
 pub mod source;
+mod table;
 pub mod text;
 pub mod yaml_out;

@@ -1,6 +1,7 @@
 //! One file per subcommand: its arguments, and what it does.
 
 pub mod approvals;
+pub mod audit;
 pub mod check;
 pub mod decide;
 pub mod demo;

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client};
-use super::table::{text, what, who};
+use super::table::{what, who};
+use crate::client::{Answer, Client};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
+use crate::table::text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Approve {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::client::{Answer, Client};
-use super::table::{self, left, text, what, who};
+use super::table::{left, what, who};
+use crate::client::{Answer, Client};
 use crate::clock::Instant;
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
+use crate::table::{self, text};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

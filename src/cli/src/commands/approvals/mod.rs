@@ -1,6 +1,5 @@
 //! `scopewarden approvals`.
 
-mod client;
 mod decide;
 mod list;
 mod show;
@@ -9,10 +8,10 @@ mod watch;
 
 use std::path::PathBuf;
 
+use crate::client::{Access, Client, Part};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
 use crate::source::os_reason;
-use client::Client;
 
 /// See what waits for approval, and decide it.
 ///
@@ -73,7 +72,12 @@ enum Command {
 /// # Errors
 /// When the service cannot be reached or does not know the approval.
 pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
-    let client = Client::new(&args.service)?;
+    let client = Client::new(Access {
+        url: &args.service.url,
+        token_file: args.service.token_file.as_deref(),
+        ca_file: args.service.ca_file.as_deref(),
+        part: Part::Approvals,
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::client::{Answer, Client};
-use super::table::{self, duration, left, person, text, what};
+use super::table::{duration, left, person, what};
+use crate::client::{Answer, Client};
 use crate::clock::Instant;
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
+use crate::table::{self, text};
 use crate::text::printable;
 
 #[derive(Debug, clap::Args)]

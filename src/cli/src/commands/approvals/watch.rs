@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::{Answer, Client, Lost};
-use super::table::{text, what, who};
+use super::table::{what, who};
+use crate::client::{Answer, Client, Lost};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
+use crate::table::text;
 
 /// How long to wait before each attempt to come back.
 const BACK_OFF: [Duration; 4] = [

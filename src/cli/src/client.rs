@@ -1,4 +1,4 @@
-//! The service's API, and what its answers mean for a person.
+//! The service's API for people, and what its answers mean for one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
-use super::Service;
 use crate::exit::Failure;
 use crate::source::{os_reason, read_input};
 use crate::text::printable;
@@ -18,15 +17,61 @@ const MAX_FILE: usize = 256 * 1024;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Where the service is, and who asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Access<'a> {
+    /// Where people reach it.
+    pub(crate) url: &'a str,
+    /// A file with the access token.
+    pub(crate) token_file: Option<&'a Path>,
+    /// A file with the authorities that its certificate may come from.
+    pub(crate) ca_file: Option<&'a Path>,
+    /// What it is asked for.
+    pub(crate) part: Part,
+}
+
+/// What a client is there for.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    /// Approvals.
+    Approvals,
+    /// The audit log.
+    Audit,
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Approvals => "an approval service",
+            Self::Audit => "a service with an audit log",
+        }
+    }
+
+    const fn known(self) -> &'static str {
+        match self {
+            Self::Approvals => "the approval service",
+            Self::Audit => "the service with the audit log",
+        }
+    }
+
+    const fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Approvals => "`scopewarden approvals list` shows what waits",
+            Self::Audit => "is `audit` among the service's settings?",
+        }
+    }
+}
+
 /// Somebody at the service.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     url: Url,
     token: String,
+    part: Part,
 }
 
 /// What the service said.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// What was asked for.
     Done(Value),
     /// No, and why.
@@ -34,7 +79,7 @@ pub(super) enum Answer {
 }
 
 /// Why there is no answer.
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// It may be there when asked again.
     ForNow(Failure),
     /// It will not.
@@ -57,12 +102,12 @@ impl From<std::io::Error> for Lost {
 }
 
 impl Client {
-    pub(super) fn new(service: &Service) -> Result<Self, Failure> {
-        let url = url(&service.url)?;
+    pub(crate) fn new(access: Access<'_>) -> Result<Self, Failure> {
+        let url = url(access.url)?;
         let mut http = reqwest::Client::builder()
             .connect_timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
-        if let Some(file) = &service.ca_file {
+        if let Some(file) = access.ca_file {
             let pem = read_input(&file.display().to_string(), MAX_FILE)?;
             let wrong = || {
                 let file = file.display();
@@ -78,23 +123,36 @@ impl Client {
             }
         }
         let http = http.build().map_err(|e| Failure::new(format!("cannot use TLS: {e}")))?;
-        Ok(Self { http, url, token: token(service.token_file.as_deref())? })
+        Ok(Self { http, url, token: token(access.token_file)?, part: access.part })
     }
 
     /// What is at `path`.
-    pub(super) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Lost> {
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Lost> {
         let request = self.request(Method::GET, path)?.query(query).timeout(TIMEOUT);
         self.send(request).await
     }
 
+    /// The bytes at `path`.
+    pub(crate) async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>, Lost> {
+        let request = self.request(Method::GET, path)?;
+        let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
+        if answer.status() == StatusCode::OK {
+            return Ok(answer.bytes().await.map_err(|e| self.unreachable(&e))?.to_vec());
+        }
+        match self.read(answer).await? {
+            Answer::Refused(why) => Err(Lost::ForGood(Failure::new(why))),
+            Answer::Done(_) => Err(self.stranger()),
+        }
+    }
+
     /// Sends a decision.
-    pub(super) async fn decide(&self, id: &str, decision: &Value) -> Result<Answer, Lost> {
+    pub(crate) async fn decide(&self, id: &str, decision: &Value) -> Result<Answer, Lost> {
         let request = self.request(Method::POST, &["v1", "approvals", id, "decision"])?;
         self.send(request.json(decision).timeout(TIMEOUT)).await
     }
 
     /// A stream of changes.
-    pub(super) async fn events(&self) -> Result<Response, Lost> {
+    pub(crate) async fn events(&self) -> Result<Response, Lost> {
         let request = self.request(Method::GET, &["v1", "events"])?;
         let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
         if answer.status() == StatusCode::OK {
@@ -134,10 +192,9 @@ impl Client {
                 format!("the service does not accept the token: {detail}"),
                 format!("give a token that is valid now in --token-file or {VARIABLE}"),
             ))),
-            StatusCode::NOT_FOUND => Err(Lost::ForGood(Failure::with_help(
-                detail,
-                "`scopewarden approvals list` shows what waits",
-            ))),
+            StatusCode::NOT_FOUND => {
+                Err(Lost::ForGood(Failure::with_help(detail, self.part.elsewhere())))
+            }
             _ if status.is_server_error() => Err(Lost::ForNow(Failure::new(detail))),
             _ => Err(Lost::ForGood(Failure::new(detail))),
         }
@@ -154,7 +211,7 @@ impl Client {
             None => cause.to_string(),
         };
         Lost::ForNow(Failure::with_help(
-            format!("cannot reach the approval service at {}: {why}", self.url),
+            format!("cannot reach {} at {}: {why}", self.part.known(), self.url),
             "is it running (`scopewarden serve`), and is this its address for people?",
         ))
     }
@@ -162,8 +219,8 @@ impl Client {
     /// A proxy in between may be talking while the service is down.
     fn stranger(&self) -> Lost {
         Lost::ForNow(Failure::with_help(
-            format!("what answers at {} is not an approval service", self.url),
-            "give the address for people with --url; proxies have another",
+            format!("what answers at {} is not {}", self.url, self.part.name()),
+            "give the address for people; proxies have another",
         ))
     }
 }
