@@ -106,7 +106,7 @@ const FINDS: &[(&str, &str)] = &[
     ("card", "payment card numbers: network's range, length and Luhn digit"),
     ("iban", "IBANs: country's length and check digits"),
     ("ssn", "US social security numbers"),
-    ("ip", "IPv4 addresses"),
+    ("ip", "IP addresses, versions 4 and 6"),
 ];
 
 #[cfg(test)]

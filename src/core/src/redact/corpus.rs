@@ -221,6 +221,7 @@ fn secrets_in_text(seed: u64) -> Vec<(&'static str, String)> {
         }
     }
     texts.push(("card", "4111 1111 1111 1111".to_owned()));
+    texts.push(("ip", "2001:db8::8a2e:370:7334 or ::ffff:203.0.113.7".to_owned()));
     texts.push(("iban", "pay to DE89 3704 0044 0532 0130 00".to_owned()));
     texts
 }

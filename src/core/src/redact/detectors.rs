@@ -3,20 +3,23 @@
 use super::action::Actions;
 use super::catalogue::secrets;
 use super::email::LOCAL;
+use super::ipv6;
 use super::literal::Literals;
 use super::number::{Kinds, Numbers};
 use super::pattern::Pattern;
 use super::rules::{DetectorSet, Rules};
-use super::set::Set;
+use super::set::{HEX, Set};
 use super::shape::Shape;
 use super::sieve::Sieve;
+use super::view::Tail;
 
-/// Kinds of windows that the sieve looks for: what may begin a number, an IBAN or an e-mail address, or end a literal.
+/// Kinds of windows that the sieve looks for: what may begin a number, an IBAN, an e-mail address or one of IPv6, or end a literal.
 pub(super) const NUMBER: u32 = 0;
 pub(super) const IBAN: u32 = 1;
 pub(super) const EMAIL: u32 = 2;
-pub(super) const SHORT: u32 = 3;
-pub(super) const FIRST_LITERAL: u32 = 4;
+pub(super) const IPV6: u32 = 3;
+pub(super) const SHORT: u32 = 4;
+pub(super) const FIRST_LITERAL: u32 = 5;
 
 /// What to look for.
 #[derive(Clone, Debug)]
@@ -104,6 +107,10 @@ impl Detectors {
         if self.iban.is_some() {
             self.sieve.add(IBAN, [WORD.not(), UPPER, UPPER, Set::of(b"0-9")]);
         }
+        if self.numbers.has(Kinds::IP) {
+            const GROUPED: Set = HEX.or(Set::of(b":"));
+            self.sieve.add(IPV6, [any, GROUPED, Set::of(b":"), GROUPED]);
+        }
         if self.email.is_some() {
             self.sieve.add(EMAIL, [any, any, LOCAL, Set::of(b"@")]);
         }
@@ -120,12 +127,15 @@ impl Detectors {
             return false;
         }
         let (mut numbers, mut found, mut read) = (Numbers::default(), Vec::new(), 0);
-        for (at, kinds) in self.sieve.hits([b' '; 3], text) {
-            if kinds != 1 << NUMBER {
+        let before = Tail::default();
+        let view = before.then(text);
+        for (at, kinds) in self.sieve.hits(before.three(), text) {
+            let other = kinds & !(1 << NUMBER | 1 << IPV6) != 0;
+            if other || (kinds & 1 << IPV6 != 0 && ipv6::begins(&view, at).is_some()) {
                 return false;
             }
             // Times, amounts and the like are read as what they are, which is quicker than as a text.
-            if at >= read {
+            if kinds & 1 << NUMBER != 0 && at >= read {
                 read = numbers.read(self.numbers, text, at, 0, &mut found);
             }
         }
@@ -161,7 +171,7 @@ impl Detectors {
             "ssn" => 11,
             "phone" => 8,
             "email" => 6,
-            "ip" => 7,
+            "ip" => 6,
             _ => 0,
         })
     }
@@ -179,6 +189,7 @@ pub(super) struct Looks<'r> {
     pub email: Option<u16>,
     pub iban: Option<u16>,
     pub numbers: Kinds,
+    pub ip: Option<u16>,
 }
 
 impl<'r> Looks<'r> {
@@ -191,6 +202,8 @@ impl<'r> Looks<'r> {
             named.for_each(|(kind, _)| numbers = Kinds(numbers.0 & !kind.0));
         }
         let (email, iban) = (detectors.email.filter(on), detectors.iban.filter(on));
-        Self { detectors, off, email, iban, numbers }
+        let ip = detectors.number_names.iter().find(|(kind, _)| *kind == Kinds::IP);
+        let ip = ip.map(|(_, detector)| *detector).filter(on);
+        Self { detectors, off, email, iban, numbers, ip }
     }
 }

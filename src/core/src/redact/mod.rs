@@ -10,6 +10,7 @@ mod detectors;
 mod documents;
 mod email;
 mod iban;
+mod ipv6;
 mod json;
 mod kind;
 mod literal;
@@ -57,6 +58,8 @@ mod compare;
 mod corpus;
 #[cfg(test)]
 mod precision;
+#[cfg(test)]
+mod recall;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

@@ -10,9 +10,10 @@
 //! when any of them says so; one more detector never uncovers anything.
 
 use super::action::Actions;
-use super::detectors::{EMAIL, IBAN, Looks, NUMBER, SHORT};
+use super::detectors::{EMAIL, IBAN, IPV6, Looks, NUMBER, SHORT};
 use super::email::Email;
 use super::iban::Iban;
+use super::ipv6::Ipv6;
 use super::literal::Ended;
 use super::number::{Number, Numbers};
 use super::pattern::Patterns;
@@ -55,6 +56,7 @@ pub struct Scanner {
     live: Vec<Candidate>,
     email: Email,
     iban: Iban,
+    ipv6: Ipv6,
     numbers: Numbers,
     patterns: Patterns,
     spans: Vec<Span>,
@@ -98,6 +100,9 @@ impl Scanner {
         if let (Some(detector), Some((start, end))) = (looks.iban, self.iban.finish(self.at)) {
             self.spans.push(Span { start, detector, end });
         }
+        if let (Some(detector), Some((start, end))) = (looks.ip, self.ipv6.finish()) {
+            self.spans.push(Span { start, detector, end });
+        }
         self.patterns.finish(&looks.detectors.patterns, self.at, &mut self.spans);
         self.settle(&looks, true, parts);
     }
@@ -117,6 +122,7 @@ impl Scanner {
         // Up to where each has read.
         let mut numbers = if self.numbers.is_open() { self.number(looks, view, 0) } else { 0 };
         let mut iban = if self.iban.is_open() { self.iban(looks, view, 0) } else { 0 };
+        let mut ipv6 = if self.ipv6.is_open() { self.ipv6(looks, view, 0) } else { 0 };
         let mut email = if self.email.is_open() { self.email(looks, view, 0) } else { 0 };
         let mut advanced = 0;
         for (at, kinds) in looks.detectors.sieve.hits(last, view.piece) {
@@ -127,6 +133,10 @@ impl Scanner {
             if is(IBAN) && at >= iban && looks.iban.is_some() {
                 self.iban.begin(view, at, self.at);
                 iban = self.iban(looks, view, at);
+            }
+            if is(IPV6) && at >= ipv6 && looks.ip.is_some() {
+                self.ipv6.begin(view, at, self.at);
+                ipv6 = self.ipv6(looks, view, at);
             }
             if is(EMAIL) && at >= email && looks.email.is_some() {
                 self.email.begin(view.piece, at, self.at);
@@ -162,6 +172,14 @@ impl Scanner {
         let mut found = None;
         let read = self.iban.read(view.piece, at, self.at, &mut found);
         let detector = looks.iban.unwrap_or_default();
+        self.spans.extend(found.map(|(start, end)| Span { start, detector, end }));
+        read
+    }
+
+    fn ipv6(&mut self, looks: &Looks<'_>, view: &View<'_>, at: usize) -> usize {
+        let mut found = None;
+        let read = self.ipv6.read(view.piece, at, &mut found);
+        let detector = looks.ip.unwrap_or_default();
         self.spans.extend(found.map(|(start, end)| Span { start, detector, end }));
         read
     }
@@ -262,6 +280,9 @@ impl Scanner {
             }
             if looks.iban.is_some() {
                 until = until.min(self.iban.live(self.before.three(), self.at).unwrap_or(until));
+            }
+            if looks.ip.is_some() {
+                until = until.min(self.ipv6.live(&self.before.then(&[]), self.at).unwrap_or(until));
             }
             until = until.min(self.numbers.live().unwrap_or(until));
             let patterns = self.patterns.live(&looks.detectors.patterns, self.at, &mut open);

@@ -65,6 +65,9 @@ fn personal_data() {
         ("call (212) 555-0123 or 212-555-0123", "call <phone> or <phone>"),
         ("call +49 30 901820", "call <phone>"),
         ("at 203.0.113.7:80, not 127.0.0.1 or 1.2.3.4.5", "at <ip>:80, not 127.0.0.1 or 1.2.3.4.5"),
+        ("at [2001:db8::1]:80, fe80::1%eth0, not ::1", "at [<ip>]:80, <ip>%eth0, not ::1"),
+        ("::ffff:203.0.113.7 and 2001:db8:0:0:0:0:0:1:443", "<ip> and <ip>:443"),
+        ("from ip:2001:DB8::/32: x", "from ip:<ip>/32: x"),
         ("DE89 3704 0044 0532 0130 00", "<iban>"),
         ("IBAN:GB29NWBK60161331926819, ok", "IBAN:<iban>, ok"),
         ("DE89370400440532013001", "DE89370400440532013001"),
@@ -104,16 +107,15 @@ fn secrets_in_text() {
 #[test]
 fn a_caller_may_see_through_some() {
     let mut rules = all();
-    let text =
-        "bob@example.com, DE89370400440532013000, 078-05-1120, 203.0.113.7, AKIAIOSFODNN7EXAMPLE";
-    let masked = "<email>, <iban>, <ssn>, <ip>, AKIA<aws>";
+    let text = "bob@example.com, DE89370400440532013000, 078-05-1120, 203.0.113.7, 2001:db8::7, AKIAIOSFODNN7EXAMPLE";
+    let masked = "<email>, <iban>, <ssn>, <ip>, <ip>, AKIA<aws>";
     assert_eq!(whole(&rules, text), masked);
     let id = |name: &str| (0..).find(|d| all().detectors.name_of(*d) == name).unwrap();
     for (name, shown) in [
         ("email", masked.replace("<email>", "bob@example.com")),
         ("iban", masked.replace("<iban>", "DE89370400440532013000")),
         ("ssn", masked.replace("<ssn>", "078-05-1120")),
-        ("ip", masked.replace("<ip>", "203.0.113.7")),
+        ("ip", masked.replace("<ip>, <ip>", "203.0.113.7, 2001:db8::7")),
         ("aws", masked.replace("<aws>", "IOSFODNN7EXAMPLE")),
     ] {
         rules.off = [id(name)].into_iter().collect();
@@ -187,7 +189,7 @@ pub fn hostile() -> impl Strategy<Value = String> {
         1 => "[0-9]{1,5}[ .-]",
         1 => prop::sample::select(vec![
             "AKIA", "sk-", "eyJ", "ghp_", "://", ":", "@", ".", "-", "password=", "token: \"", "-----", "PRIVATE KEY-----", "+1 ", "(",
-            ") ", "DE89", "GB29NWBK60161331926819", "4111111111111111", "078-05-1120", "bob@example.com", "203.0.113.7", "é", "\u{202e}",
+            ") ", "DE89", "GB29NWBK60161331926819", "4111111111111111", "078-05-1120", "bob@example.com", "203.0.113.7", "2001:db8::1", "fe80:", "::", "::ffff:", "é", "\u{202e}",
             "eyJhbGciOiJIUzI1NiJ9.eyJ", "Bearer ", "q8Zx0Lm2Vt7RwY5sKd", "\n",
         ]).prop_map(str::to_owned),
     ];

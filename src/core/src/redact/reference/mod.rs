@@ -4,6 +4,7 @@
 mod candidate;
 mod email;
 mod iban;
+mod ipv6;
 mod literal;
 mod number;
 
@@ -13,6 +14,7 @@ use super::scanner::{Part, Span};
 use candidate::{Candidate, Step};
 use email::Email;
 use iban::Iban;
+use ipv6::Ipv6;
 use literal::Automaton;
 use number::{Number, Numbers};
 
@@ -32,6 +34,7 @@ pub struct Reference {
     live: Vec<Candidate>,
     email: Email,
     iban: Iban,
+    ipv6: Ipv6,
     numbers: Numbers,
     spans: Vec<Span>,
     /// Whether the last settled byte is masked, and by which detector.
@@ -82,6 +85,7 @@ impl Reference {
             live: Vec::new(),
             email: Email::default(),
             iban: Iban::default(),
+            ipv6: Ipv6::default(),
             numbers: Numbers::default(),
             spans: Vec::new(),
             masked: None,
@@ -119,6 +123,9 @@ impl Reference {
         if let (Some(detector), Some((start, end))) = (looks.iban, self.iban.finish(self.at)) {
             self.spans.push(Span { start, detector, end });
         }
+        if let (Some(detector), Some((start, end))) = (looks.ip, self.ipv6.finish()) {
+            self.spans.push(Span { start, detector, end });
+        }
         self.settle(&looks, true, parts);
     }
 
@@ -140,6 +147,11 @@ impl Reference {
         }
         if let Some(detector) = looks.iban
             && let Some((start, end)) = self.iban.step(byte, at)
+        {
+            self.spans.push(Span { start, detector, end });
+        }
+        if let Some(detector) = looks.ip
+            && let Some((start, end)) = self.ipv6.step(byte, at)
         {
             self.spans.push(Span { start, detector, end });
         }
@@ -245,6 +257,9 @@ impl Reference {
             }
             if looks.iban.is_some() {
                 until = until.min(self.iban.live().unwrap_or(until));
+            }
+            if looks.ip.is_some() {
+                until = until.min(self.ipv6.live(self.at).unwrap_or(until));
             }
             until = until.min(self.numbers.live().unwrap_or(until));
         }
