@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scopewarden_core::approval::{Holds, NoGate};
+use scopewarden_core::audit::Standing;
 use scopewarden_core::decide::Grants;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{
@@ -176,6 +177,7 @@ fn drive(
         properties: &NoProperties,
         holds: &Holds::default(),
         gate: &NoGate,
+        audit: Standing::FRESH,
     };
     let mut exchange = Exchange::new(Arc::clone(&policy), RECORD.to_owned());
     let end = request.body.is_none();
@@ -190,6 +192,10 @@ fn drive(
     if flow == Flow::Hold && exchange.waits_for_keys() {
         // Every fetch has ended before: what is waited for will not come.
         let _ = exchange.step(Input::KeysChanged, &mut world);
+    }
+    if exchange.waits_for_note() {
+        // What is asked is the policy's decision: every record is acknowledged.
+        let _ = exchange.step(Input::Noted(true), &mut world);
     }
     let held = exchange
         .principal()

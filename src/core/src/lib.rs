@@ -1,7 +1,7 @@
 //! Decisions of Scopewarden, free of I/O.
 //!
 //! ```text
-//! bytes ─► http ─► operation ─► identity ─► body ─► decide ─► approval ─► exchange ─► effects
+//! bytes ─► http ─► operation ─► identity ─► body ─► decide ─► approval ─► exchange ─► effects ─► audit
 //!                     ▲            ▲                  ▲          ▲
 //!                     └────────── policy (compiled once, immutable) ┘
 //! ```
@@ -15,6 +15,7 @@
 extern crate wasm_test;
 
 pub mod approval;
+pub mod audit;
 pub mod body;
 pub mod decide;
 pub mod diag;

@@ -64,5 +64,19 @@ pub const MAX_VISIBLE_TO_SCOPES: usize = 4;
 pub const MAX_PATTERN_NAME_BYTES: usize = 32;
 /// Most bytes that the action `partial` may show.
 pub const MAX_PARTIAL: u8 = 32;
+/// Default for the longest body that a record shows, in bytes.
+pub const DEFAULT_PAYLOAD_BYTES: usize = 16 * 1024;
+/// Least that a policy may ask for, in bytes.
+pub const LEAST_PAYLOAD_BYTES: usize = 256;
+/// Most that a policy may ask for, in bytes; a record has two bodies.
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Default for the bytes of records that wait for the sink, per worker (32 MiB).
+pub const DEFAULT_SPOOL_BYTES: usize = 32 * 1024 * 1024;
+/// Least that a policy may ask for, in bytes; several of the longest records fit.
+pub const LEAST_SPOOL_BYTES: usize = 1024 * 1024;
+/// Most that a policy may ask for, in bytes: half of what a VM can have.
+pub const MAX_SPOOL_BYTES: usize = 512 * 1024 * 1024;
+/// Largest answer of a sink, in bytes.
+pub const MAX_SINK_ANSWER_BYTES: usize = 16 * 1024;
 /// Largest policy document, in bytes.
 pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;

@@ -123,6 +123,8 @@ reasons! {
     ApprovalInvalid = "approval_invalid", 503;
     /// What the approval rests on changed while the request was held.
     ApprovalOutdated = "approval_outdated", 409;
+    /// What the request is about to do cannot be recorded now.
+    AuditUnavailable = "audit_unavailable", 503;
     /// The body is larger than the limit for inspected bodies.
     BodyTooLarge = "body_too_large", 413;
     /// The operation is named by its body, and there is none.

@@ -10,6 +10,8 @@ use crate::host::{self, Buffer, Map};
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: Option<Vec<u8>>,
+    /// `retry-after`, when it is in seconds.
+    pub(crate) retry_after_s: Option<u64>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -24,9 +26,11 @@ impl Response {
         let headers = host::header_list(Map::CallResponseHeaders).ok()?;
         let status = std::str::from_utf8(headers.one(":status").ok()??).ok()?.parse().ok()?;
         let content_type = headers.one("content-type").ok()?.map(<[u8]>::to_vec);
+        let retry_after = headers.one("retry-after").ok().flatten();
+        let retry_after_s = retry_after.and_then(|v| std::str::from_utf8(v).ok()?.parse().ok());
         let limit = limit.saturating_add(1);
         let body = host::buffer(Buffer::CallResponseBody, body_size.min(limit)).unwrap_or_default();
-        Some(Self { status, content_type, body })
+        Some(Self { status, content_type, retry_after_s, body })
     }
 
     /// As an answer of the approval service.

@@ -134,6 +134,12 @@ extern "C" fn proxy_on_response_trailers(id: u32, _fields: usize) -> Action {
     stream(id).map_or(Action::Continue, |stream| stream.on_response_trailers())
 }
 
+/// A root that still has records to send asks for time.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_done(id: u32) -> u32 {
+    root(id).is_none_or(|root| root.on_done()).into()
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(id: u32) {
     if let Some(stream) = stream(id) {

@@ -22,13 +22,14 @@ impl Gate for HostGate {
 
     fn enter(&self, policy: &Policy) {
         if !self.in_force(policy)
-            && host::set_shared_data(&key(policy), policy.hash.as_bytes()).is_err()
+            && host::set_shared_data(&key(policy), policy.hash.as_bytes(), host::ANY_VERSION)
+                .is_err()
         {
             host::log(Level::Error, "this host shares no data, so what is held cannot be released");
         }
     }
 
     fn in_force(&self, policy: &Policy) -> bool {
-        host::shared_data(&key(policy)).is_ok_and(|hash| hash == policy.hash.as_bytes())
+        host::shared_data(&key(policy)).is_ok_and(|(hash, _)| hash == policy.hash.as_bytes())
     }
 }

@@ -117,6 +117,7 @@ unsafe extern "C" {
     fn proxy_continue_stream(stream: u32) -> Status;
     fn proxy_close_stream(stream: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
+    fn proxy_done() -> Status;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -297,21 +298,24 @@ pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Status> {
     fetch(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
-/// What all workers of this filter share under a name.
-pub(crate) fn shared_data(key: &str) -> Result<Vec<u8>, Status> {
+/// What all workers of this filter share under a name, and its version.
+pub(crate) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), Status> {
     let mut cas = 0;
     // SAFETY: slice and pointers outlive the call.
     fetch(|data, size| unsafe {
         proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
     })
+    .map(|value| (value, cas))
 }
 
-/// Shares a value with all workers of this filter, whatever was there.
-pub(crate) fn set_shared_data(key: &str, value: &[u8]) -> Result<(), Status> {
-    const UNCONDITIONALLY: u32 = 0;
+/// The version that stands for any: a value is set whatever was there.
+pub(crate) const ANY_VERSION: u32 = 0;
+
+/// Shares a value with all workers of this filter, when nobody has changed it since this version was read.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<(), Status> {
     // SAFETY: both slices outlive the call.
     done(unsafe {
-        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), UNCONDITIONALLY)
+        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version)
     })
 }
 
@@ -333,6 +337,12 @@ pub(crate) fn reset_response() -> Result<(), Status> {
 pub(crate) fn set_effective_context(context: u32) -> Result<(), Status> {
     // SAFETY: no pointers.
     done(unsafe { proxy_set_effective_context(context) })
+}
+
+/// The context that asked for time before it ends needs no more of it.
+pub(crate) fn end_context() -> Result<(), Status> {
+    // SAFETY: no pointers.
+    done(unsafe { proxy_done() })
 }
 
 /// Answers the caller in place of the upstream.
@@ -428,10 +438,10 @@ pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Status>
         .map(|()| id)
 }
 
-/// Adds one to a counter.
-pub(crate) fn increment(id: u32) -> Result<(), Status> {
+/// Adds to a counter.
+pub(crate) fn increment(id: u32, by: u64) -> Result<(), Status> {
     // SAFETY: no pointers.
-    done(unsafe { proxy_increment_metric(id, 1) })
+    done(unsafe { proxy_increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX)) })
 }
 
 /// Records a value in a histogram.

@@ -4,6 +4,7 @@
 //! needs it, where the SDK would export every callback, import every host call, and panic on a status it does not expect.
 #![cfg(target_family = "wasm")]
 
+mod audit;
 mod call;
 mod exports;
 mod gate;

@@ -30,7 +30,7 @@ impl Metrics {
             )
         });
         if let Some(id) = counter {
-            let _ = host::increment(id);
+            let _ = host::increment(id, 1);
         }
         let histogram = *self
             .micros
@@ -46,15 +46,20 @@ impl Metrics {
             define(MetricKind::Counter, &format!("scopewarden_responses.outcome.{how}"))
         });
         if let Some(id) = counter {
-            let _ = host::increment(id);
+            let _ = host::increment(id, 1);
         }
     }
 
-    /// Counts something that has no labels.
+    /// Counts something of a closed list.
     pub(crate) fn count(&mut self, name: &'static str) {
+        self.add(name, 1);
+    }
+
+    /// Counts several of them.
+    pub(crate) fn add(&mut self, name: &'static str, by: u64) {
         let counter = *self.others.entry(name).or_insert_with(|| define(MetricKind::Counter, name));
-        if let Some(id) = counter {
-            let _ = host::increment(id);
+        if let Some(id) = counter.filter(|_| by > 0) {
+            let _ = host::increment(id, by);
         }
     }
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use scopewarden_core::approval::{Gate as _, Holds};
 use scopewarden_core::diag::Severity;
-use scopewarden_core::identity::{FetchOutcome, KeyRing, KeySource, RemoteKeys, TokenCache};
+use scopewarden_core::identity::{
+    FetchOutcome, Issuer, KeyRing, KeySource, RemoteKeys, TokenCache,
+};
 use scopewarden_core::limits;
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::Policy;
 use scopewarden_core::time::UnixMicros;
 
+use crate::audit::{self, Recorder};
 use crate::call::{self, Response};
 use crate::gate::HostGate;
 use crate::host::{self, Buffer, Level};
@@ -20,12 +23,15 @@ use crate::metrics::Metrics;
 use crate::signatures::HostVerifier;
 use crate::stream::{Stream, StreamContext};
 
-/// How often keys are looked after, in milliseconds.
+/// How often keys and records are looked after, in milliseconds.
 const TICK_MS: u32 = 200;
 
 /// What the streams of one configuration share.
 pub(crate) struct Shared {
+    /// The root's own.
+    pub(crate) context_id: u32,
     pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) recorder: Recorder,
     pub(crate) keys: KeyRing,
     pub(crate) tokens: TokenCache,
     pub(crate) signatures: HostVerifier,
@@ -89,7 +95,9 @@ pub(crate) struct Root {
 impl Root {
     pub(crate) fn new(context_id: u32) -> Self {
         let shared = Shared {
+            context_id,
             policy: None,
+            recorder: Recorder::default(),
             keys: KeyRing::new(&[]),
             tokens: TokenCache::default(),
             signatures: HostVerifier::default(),
@@ -132,6 +140,7 @@ impl Root {
         if policy.approvals.is_some() {
             HostGate.enter(&policy);
         }
+        shared.recorder = Recorder::new(&policy).map_err(|why| vec![why])?;
         shared.policy = Some(Arc::new(policy));
         Ok(())
     }
@@ -182,12 +191,19 @@ impl Root {
     /// Whether one of this root's calls, or of its streams', has this token.
     pub(crate) fn called(&self, token: u32) -> bool {
         let shared = self.shared.borrow();
-        shared.fetches.contains_key(&token) || shared.asks.contains_key(&token)
+        shared.fetches.contains_key(&token)
+            || shared.asks.contains_key(&token)
+            || shared.recorder.called(token)
     }
 
-    /// Keys, or the answer of the approval service.
+    /// Keys, or the answer of the approval service or of the sink of records.
     pub(crate) fn on_call_response(&self, token: u32, headers: usize, body_size: usize) {
         let _ = host::set_effective_context(self.context_id);
+        if self.shared.borrow().recorder.called(token) {
+            audit::answered(&self.shared, headers, body_size);
+            audit::finish(&self.shared);
+            return;
+        }
         let issuer = self.shared.borrow_mut().fetches.remove(&token);
         let Some(issuer) = issuer else {
             crate::stream::answered(&self.shared, token, headers, body_size);
@@ -210,11 +226,15 @@ impl Root {
         match self.configure(size) {
             Ok(()) => {
                 let policy = self.shared.borrow().policy.clone();
-                let remote = policy.is_some_and(|p| {
-                    p.identity.issuers.iter().any(|i| matches!(i.keys, KeySource::Remote(_)))
+                let ticks = policy.is_some_and(|p| {
+                    let remote = |i: &Issuer| matches!(i.keys, KeySource::Remote(_));
+                    p.audit.is_some() || p.identity.issuers.iter().any(remote)
                 });
-                if remote && host::set_tick_period(TICK_MS).is_err() {
-                    host::log(Level::Error, "this host has no timer, so keys cannot be fetched");
+                if ticks && host::set_tick_period(TICK_MS).is_err() {
+                    host::log(
+                        Level::Error,
+                        "this host has no timer, so keys cannot be fetched, nor records sent",
+                    );
                     return false;
                 }
                 true
@@ -228,9 +248,15 @@ impl Root {
         }
     }
 
-    /// Fetches the keys that are due.
+    /// Fetches the keys that are due, and sends the records that wait.
     pub(crate) fn on_tick(&self) {
         self.fetch_keys();
+        audit::tick(&self.shared);
+    }
+
+    /// The configuration has been replaced: whether it can be let go at once.
+    pub(crate) fn on_done(&self) -> bool {
+        !audit::end(&self.shared)
     }
 
     /// The context of a new exchange.

@@ -10,6 +10,7 @@ use scopewarden_core::identity::Properties;
 use scopewarden_core::limits;
 use scopewarden_core::refusal;
 
+use crate::audit;
 use crate::call::{self, Response};
 use crate::gate::HostGate;
 use crate::host::{self, Action, Buffer, Level, Map};
@@ -21,8 +22,16 @@ pub(crate) struct Stream {
     exchange: Exchange,
     /// The call to the approval service that is under way.
     call: Option<u32>,
+    /// The sequence number of the record that it waits for.
+    note: Option<u64>,
     /// The host keeps a body that has not ended.
     buffers: bool,
+}
+
+impl Stream {
+    pub(crate) const fn context_id(&self) -> u32 {
+        self.context_id
+    }
 }
 
 /// What the host calls.
@@ -47,6 +56,7 @@ impl StreamContext {
                     context_id,
                     exchange: Exchange::new(policy, record),
                     call: None,
+                    note: None,
                     buffers: false,
                 }))
             })
@@ -74,8 +84,8 @@ impl StreamContext {
         self.stream.as_ref().is_some_and(|s| s.borrow().exchange.reads_body())
     }
 
-    fn masks_response(&self) -> bool {
-        self.stream.as_ref().is_some_and(|s| s.borrow().exchange.masks_response())
+    fn reads_response(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.borrow().exchange.reads_response())
     }
 
     fn keeps_response(&self) -> bool {
@@ -120,6 +130,7 @@ fn step(
             properties: &HostProperties,
             holds: &shared.holds,
             gate: &HostGate,
+            audit: shared.recorder.standing(),
         };
         let flow = exchange.step(input, &mut world);
         while let Some(effect) = exchange.next_effect() {
@@ -134,6 +145,11 @@ fn step(
                 return step(stream, shared, Input::Approval(Answer::Nothing));
             }
             Effect::Ask(_) => {}
+            Effect::Note(record) => match audit::note(stream, shared, &record) {
+                Some(sequence) => stream.borrow_mut().note = Some(sequence),
+                // A record that cannot be written is one that is not acknowledged.
+                None => return step(stream, shared, Input::Noted(false)),
+            },
             effect => apply(effect, shared),
         }
     }
@@ -209,7 +225,7 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
         }
         Effect::ResetResponse => reset_response(),
         Effect::Responded(how) => shared.borrow_mut().metrics.responded(how),
-        Effect::Ask(_) => {}
+        Effect::Ask(_) | Effect::Note(_) => {}
         Effect::Abandon(ask) => {
             let policy = shared.borrow().policy.clone();
             let service = policy.as_ref().and_then(|policy| policy.approvals.as_ref());
@@ -219,7 +235,17 @@ fn apply(effect: Effect, shared: &Rc<RefCell<Shared>>) {
             }
         }
         Effect::Decided(decided) => shared.borrow_mut().metrics.decided(decided),
-        Effect::Record(record) => host::log(Level::Info, &record),
+        Effect::Record(record) => audit::record(&mut shared.borrow_mut(), &record),
+    }
+}
+
+/// The record that a stream waits for was acknowledged, or not.
+pub(crate) fn noted(stream: &Rc<RefCell<Stream>>, shared: &Rc<RefCell<Shared>>, input: Input<'_>) {
+    let context_id = stream.borrow().context_id;
+    stream.borrow_mut().note = None;
+    if host::set_effective_context(context_id).is_ok() {
+        let (flow, _) = step(stream, shared, input);
+        resume(stream, flow);
     }
 }
 
@@ -325,7 +351,7 @@ impl StreamContext {
     }
 
     pub(crate) fn on_response_headers(&self, end_of_stream: bool) -> Action {
-        if !self.masks_response() {
+        if !self.reads_response() {
             return Action::Continue;
         }
         let Some(headers) = done("read", host::header_list(Map::ResponseHeaders)) else {
@@ -335,7 +361,7 @@ impl StreamContext {
     }
 
     pub(crate) fn on_response_body(&self, size: usize, end_of_stream: bool) -> Action {
-        if !self.masks_response() {
+        if !self.reads_response() {
             return Action::Continue;
         }
         if self.keeps_response() {
@@ -349,7 +375,7 @@ impl StreamContext {
     }
 
     pub(crate) fn on_response_trailers(&self) -> Action {
-        if !self.masks_response() {
+        if !self.reads_response() {
             return Action::Continue;
         }
         let kept = if self.keeps_response() { self.kept.get() } else { 0 };
@@ -362,7 +388,8 @@ impl StreamContext {
 
     pub(crate) fn on_log(&self) {
         let asks = self.stream.as_ref().is_some_and(|s| s.borrow().exchange.waits_for_approval());
-        if !asks && !host::logs(Level::Info) {
+        let records = self.shared.borrow().recorder.records();
+        if !asks && !records && !host::logs(Level::Info) {
             return;
         }
         let status = host::property(&["response", "code"]).ok();
@@ -379,6 +406,9 @@ impl Drop for StreamContext {
         shared.waiting.remove(&self.context_id);
         if let Some(call) = self.stream.as_ref().and_then(|stream| stream.borrow().call) {
             shared.asks.remove(&call);
+        }
+        if let Some(note) = self.stream.as_ref().and_then(|stream| stream.borrow().note) {
+            shared.recorder.forget(note);
         }
     }
 }

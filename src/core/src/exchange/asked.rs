@@ -94,7 +94,7 @@ impl Exchange {
             held::Ready::Decided(Judgement { decision: Decision::Hold(now), .. })
                 if now == approval =>
             {
-                self.forward(Release::approved(approved), &held, world.now)
+                self.note(Release::approved(approved), held, world)
             }
             held::Ready::Decided(_) | held::Ready::Waiting => {
                 let denial = outdated("the caller cannot be proven again");

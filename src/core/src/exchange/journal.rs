@@ -1,4 +1,4 @@
-//! What the decision record of an exchange will say. Never a token, never a query string, never a body.
+//! What the records of an exchange say. Never a token, never a query string, no secret in any text, and of bodies what the policy's `audit` lets them.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::response::Outcome;
 use crate::approval::{Party, Verdict};
+use crate::audit::{Capture, Payload, Session, veil};
 use crate::body::Fact;
 use crate::decide::{self, Call, Denial, FactValue, Grants};
 use crate::http::RequestHead;
@@ -38,6 +39,9 @@ pub(super) struct Journal {
     facts: Map<String, Value>,
     scopes_held: Option<Vec<String>>,
     approval: Option<Value>,
+    pub(super) session: Session,
+    /// The request's body.
+    pub(super) request: Option<Capture>,
     pub(super) response: Outcome,
     decision: Option<(&'static str, Option<Denial>, u64)>,
 }
@@ -61,6 +65,8 @@ impl Journal {
             facts: Map::new(),
             scopes_held: None,
             approval: None,
+            session: Session::default(),
+            request: None,
             response: Outcome::default(),
             decision: None,
         }
@@ -72,6 +78,7 @@ impl Journal {
         self.method = text(&head.method);
         self.authority = text(&head.authority);
         self.path = text(split_target(&head.target).0);
+        self.session = Session::of_head(&head.headers);
         self.request_id = head.headers.one("x-request-id").ok().flatten().map(text);
     }
 
@@ -94,7 +101,7 @@ impl Journal {
         }
     }
 
-    /// Notes what the caller holds, for a refusal that a person will want to understand.
+    /// Notes what the caller holds: a person will want to understand a refusal, and another policy could be tried on the record.
     pub(super) fn hold_scopes(&mut self, grants: &Grants<'_>) {
         self.scopes_held =
             Some(grants.all().into_iter().take(MOST_SCOPES).map(str::to_owned).collect());
@@ -130,6 +137,16 @@ impl Journal {
         micros
     }
 
+    /// The record of a request that is about to go on.
+    #[inline(never)]
+    pub(super) fn intent(&self, policy: &Policy) -> String {
+        let mut record = self.known("intent", "allow", None, policy);
+        if let Some(request) = self.request.clone() {
+            optional(&mut record, "request", request.close(self.payload(policy)));
+        }
+        Value::Object(record).to_string()
+    }
+
     /// The record; `None` when no request was seen.
     #[inline(never)]
     pub(super) fn close(
@@ -138,17 +155,59 @@ impl Journal {
         status: Option<u16>,
         now: UnixMicros,
     ) -> Option<String> {
-        let started = self.started.take()?;
+        let started = self.started?;
         let (decision, denial, micros) =
             self.decision.take().unwrap_or(("abandoned", None, now.since(started)));
+        let Outcome { found, stopped, capture } = std::mem::take(&mut self.response);
+        if let Some(capture) = &capture {
+            self.session.response(capture.shown());
+        }
+        let mut record = self.known("decision", decision, denial.as_ref(), policy);
+        record.insert("decision_us".to_owned(), micros.into());
+        record.insert("duration_us".to_owned(), now.since(started).into());
+        record.insert("status".to_owned(), status.into());
+        optional(&mut record, "masked", (!found.is_empty()).then(|| json!(found)));
+        let stopped =
+            stopped.map(|d| json!({"reason": d.reason.code(), "message": *veil(&d.message)}));
+        optional(&mut record, "response_stopped", stopped);
+        let shadowed = self.shadowed.drain(..).map(
+            |d| json!({"rule": d.rule, "reason": d.reason.code(), "message": *veil(&d.message)}),
+        );
+        let shadowed: Vec<Value> = shadowed.collect();
+        optional(&mut record, "shadow", (!shadowed.is_empty()).then(|| shadowed.into()));
+        let payload = self.payload(policy);
+        let request = self.request.take().and_then(|request| request.close(payload));
+        optional(&mut record, "request", request);
+        optional(&mut record, "response", capture.and_then(|response| response.close(payload)));
+        self.started = None;
+        Some(Value::Object(record).to_string())
+    }
+
+    /// What the record of this request may say of bodies.
+    pub(super) fn payload(&self, policy: &Policy) -> Payload {
+        let tier = self.operation.and_then(|id| policy.operations.get(id)).map(|o| o.tier);
+        match (&policy.audit, tier) {
+            (Some(audit), Some(tier)) => audit.payload.get(tier),
+            _ => Payload::None,
+        }
+    }
+
+    /// What is known before the response.
+    fn known(
+        &self,
+        kind: &str,
+        decision: &str,
+        denial: Option<&Denial>,
+        policy: &Policy,
+    ) -> Map<String, Value> {
         let operation = self.operation.and_then(|id| policy.operations.get(id));
-        let reason = denial.as_ref().map(|d| d.reason.code()).unwrap_or(match decision {
-            "abandoned" => "client_gone",
-            _ => "ok",
-        });
-        let mut record = json!({
-            "kind": "decision",
-            "time": started.millis().to_string(),
+        let reason = denial
+            .map_or(if decision == "abandoned" { "client_gone" } else { "ok" }, |denial| {
+                denial.reason.code()
+            });
+        let record = json!({
+            "kind": kind,
+            "time": self.started.unwrap_or_default().millis().to_string(),
             "record": self.record,
             "request_id": self.request_id,
             "policy": policy.name,
@@ -163,41 +222,22 @@ impl Journal {
             "method": self.method,
             "authority": self.authority,
             "path": self.path,
-            "decision_us": micros,
-            "duration_us": now.since(started),
-            "status": status,
         });
-        if let Value::Object(record) = &mut record {
-            optional(record, "server", self.server.take().map(Value::from));
-            optional(record, "approval", self.approval.take());
-            optional(record, "rpc_method", self.rpc_method.take().map(Value::from));
-            optional(
-                record,
-                "facts",
-                (!self.facts.is_empty()).then(|| std::mem::take(&mut self.facts).into()),
-            );
-            if let Some(denial) = denial {
-                optional(record, "message", Some(denial.message.into()));
-                optional(record, "rule", denial.rule.map(Value::from));
-                optional(
-                    record,
-                    "scopes_wanted",
-                    (!denial.scopes_wanted.is_empty()).then(|| denial.scopes_wanted.into()),
-                );
-                optional(record, "scopes_held", self.scopes_held.take().map(Value::from));
-            }
-            let Outcome { found, stopped } = std::mem::take(&mut self.response);
-            optional(record, "masked", (!found.is_empty()).then(|| json!(found)));
-            let stopped = stopped.map(|d| json!({"reason": d.reason.code(), "message": d.message}));
-            optional(record, "response_stopped", stopped);
-            let shadowed: Vec<Value> = self
-                .shadowed
-                .drain(..)
-                .map(|d| json!({"rule": d.rule, "reason": d.reason.code(), "message": d.message}))
-                .collect();
-            optional(record, "shadow", (!shadowed.is_empty()).then(|| shadowed.into()));
+        let Value::Object(mut record) = record else { return Map::new() };
+        optional(&mut record, "server", self.server.as_deref().map(Value::from));
+        optional(&mut record, "session", self.session.value());
+        optional(&mut record, "approval", self.approval.clone());
+        optional(&mut record, "rpc_method", self.rpc_method.as_deref().map(Value::from));
+        optional(&mut record, "facts", (!self.facts.is_empty()).then(|| self.facts.clone().into()));
+        if let Some(denial) = denial {
+            optional(&mut record, "message", Some((*veil(&denial.message)).into()));
+            optional(&mut record, "rule", denial.rule.as_deref().map(Value::from));
+            let wanted = &denial.scopes_wanted;
+            optional(&mut record, "scopes_wanted", (!wanted.is_empty()).then(|| json!(wanted)));
         }
-        Some(record.to_string())
+        let held = self.scopes_held.as_ref().filter(|_| denial.is_some() || policy.audit.is_some());
+        optional(&mut record, "scopes_held", held.map(|held| json!(held)));
+        record
     }
 }
 
@@ -210,7 +250,7 @@ fn optional(record: &mut Map<String, Value>, name: &str, value: Option<Value>) {
 fn principal(principal: &Principal) -> Value {
     let mut value = json!({
         "issuer": principal.issuer,
-        "subject": principal.subject,
+        "subject": *veil(&principal.subject),
         "proof": principal.proof.name(),
     });
     if let Value::Object(map) = &mut value
@@ -234,8 +274,9 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// At most [`LONGEST_TEXT`] characters, and the length when there were more.
+/// Without secrets, and at most [`LONGEST_TEXT`] characters; with the length when there were more.
 fn cut(text: &str) -> String {
+    let text = &*veil(text);
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();
     }

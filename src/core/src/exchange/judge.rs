@@ -94,7 +94,7 @@ pub(super) fn judge(
         return Ready::Refused(denial);
     }
     let judgement = decide::decide(policy, &call);
-    if judgement.decision != decide::Decision::Allow {
+    if judgement.decision != decide::Decision::Allow || policy.audit.is_some() {
         journal.hold_scopes(&Grants::new(policy, principal));
     }
     Ready::Decided(judgement)

@@ -10,6 +10,9 @@
 //!     └────────────────────┴───────────────────┴──────► Refused ────────┘
 //! ```
 //!
+//! A request that must not happen unseen is `Noted` on its way to `Forwarded`: it waits there until a record of what it is about
+//! to do has been acknowledged, and is refused when that fails.
+//!
 //! The response to what is `Forwarded` has states of its own ([`response`]).
 //!
 //! Nothing is forwarded without a `Release`, and a request that needs approval gets one from a verified verdict only.
@@ -26,6 +29,7 @@ mod caller;
 mod held;
 mod journal;
 mod judge;
+mod note;
 mod open;
 mod release;
 mod response;
@@ -34,6 +38,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::approval::{Answer, Gate, Holds};
+use crate::audit::Standing;
 use crate::body::RpcId;
 use crate::decide::{Decision, Denial, Judgement};
 use crate::http::{Headers, RequestHead};
@@ -48,6 +53,7 @@ pub use ask::Ask;
 use asked::Asked;
 use held::Held;
 use journal::Journal;
+use note::Noted;
 use release::Release;
 use response::{Outcome, Response};
 
@@ -77,7 +83,9 @@ pub enum Input<'a> {
     KeysChanged,
     /// The approval service's answer to [`Effect::Ask`], or that none came.
     Approval(Answer<'a>),
-    /// The response head arrived; for exchanges that [mask](Exchange::masks_response) only, as the two that follow.
+    /// The record of [`Effect::Note`] was acknowledged, or could not be.
+    Noted(bool),
+    /// The response head arrived; for exchanges that [read](Exchange::reads_response) it only, as the two that follow.
     ResponseHead {
         /// The fields, `:status` among them.
         headers: &'a Headers,
@@ -126,6 +134,8 @@ pub enum Effect {
     Ask(Ask),
     /// Tell the approval service that the caller of this question is gone.
     Abandon(Ask),
+    /// Write this record of what the request is about to do, and hand in whether it was acknowledged as [`Input::Noted`].
+    Note(String),
     /// Answer the caller in place of the upstream.
     Refuse(Refusal),
     /// Take this header off the response.
@@ -147,7 +157,7 @@ pub enum Effect {
     Responded(&'static str),
     /// Count a decision.
     Decided(Decided),
-    /// Write this decision record: one JSON object on one line.
+    /// Write this record of the whole exchange: one JSON object on one line.
     Record(String),
 }
 
@@ -180,6 +190,8 @@ pub struct World<'a> {
     pub holds: &'a Holds,
     /// What the host lends to those.
     pub gate: &'a dyn Gate,
+    /// Whether records can be written.
+    pub audit: Standing,
 }
 
 /// One HTTP exchange.
@@ -196,6 +208,7 @@ enum Phase {
     Idle,
     Held(Box<Held>),
     Asked(Box<Asked>),
+    Noted(Box<Noted>),
     Forwarded(Release, Response),
     Refused,
     Closed,
@@ -209,7 +222,7 @@ impl Exchange {
 
     /// Whether the request is held back.
     pub const fn is_held(&self) -> bool {
-        matches!(self.phase, Phase::Held(_) | Phase::Asked(_))
+        matches!(self.phase, Phase::Held(_) | Phase::Asked(_) | Phase::Noted(_))
     }
 
     /// Whether an approval was asked for and is outstanding.
@@ -227,9 +240,14 @@ impl Exchange {
         matches!(&self.phase, Phase::Held(held) if held.waits_for_keys())
     }
 
+    /// Whether the request waits until a record of it has been acknowledged.
+    pub const fn waits_for_note(&self) -> bool {
+        matches!(self.phase, Phase::Noted(_))
+    }
+
     /// Whether the host has to show the response.
-    pub const fn masks_response(&self) -> bool {
-        matches!(&self.phase, Phase::Forwarded(_, response) if response.is_masked())
+    pub const fn reads_response(&self) -> bool {
+        matches!(&self.phase, Phase::Forwarded(_, response) if response.is_read())
     }
 
     /// Whether the host has to keep the response's body until it is complete.
@@ -254,15 +272,20 @@ impl Exchange {
                 }
             }
             (Phase::Held(mut held), Input::RequestBody { received, whole }) => {
+                self.keep(&held, whole);
                 held.receive(&self.policy, received, whole);
                 self.advance(held, world)
             }
             (Phase::Held(mut held), Input::RequestTrailers { whole }) => {
+                self.keep(&held, Some(whole));
                 held.end_by_trailers(&self.policy, whole);
                 self.advance(held, world)
             }
             (Phase::Held(held), Input::KeysChanged) => self.advance(held, world),
             (Phase::Asked(asked), Input::Approval(answer)) => self.answered(*asked, answer, world),
+            (Phase::Noted(noted), Input::Noted(acknowledged)) => {
+                self.noted(*noted, acknowledged, world)
+            }
             (Phase::Forwarded(release, response), Input::RequestTrailers { .. }) => {
                 self.phase = Phase::Forwarded(release, response);
                 // They would reach an upstream that takes trailers for headers.
@@ -334,11 +357,15 @@ impl Exchange {
     fn conclude(&mut self, judgement: Judgement, held: Box<Held>, world: &mut World<'_>) -> Flow {
         self.journal.shadowed = judgement.shadowed;
         if let Some(release) = Release::allowed(&judgement.decision) {
-            return self.forward(release, &held, world.now);
+            return self.note(release, held, world);
         }
         match judgement.decision {
             Decision::Hold(approval) if self.policy.mode == Mode::Enforce => {
-                self.ask(approval, held, world)
+                // Nobody is asked about what could not go on anyway.
+                match self.unrecorded(world.audit) {
+                    Some(denial) => self.refuse(denial, Some(&held), world.now),
+                    None => self.ask(approval, held, world),
+                }
             }
             Decision::Hold(approval) => {
                 let denial = Denial::new(Reason::ApprovalRequired, asked::needs(&approval));

@@ -3,6 +3,7 @@
 use super::ask::Wire;
 use super::held::{Body, Caller, Held};
 use super::journal::Journal;
+use crate::audit::Payload;
 use crate::body;
 use crate::decide::Denial;
 use crate::http::{Headers, NEVER_FORWARDED, RequestHead};
@@ -42,6 +43,7 @@ pub(super) fn open(
         Some(endpoint) => surface_of(policy, endpoint),
         None => mounted(policy, raw_path),
     };
+    journal.session.path(&params);
     journal.protocol = surface.map_or(Protocol::Rest, |s| s.protocol);
     journal.surface = surface.map(|s| s.name.clone());
     journal.server = surface.and_then(|s| s.server.clone());
@@ -55,8 +57,12 @@ pub(super) fn open(
     };
     let approvable = id.is_some_and(|id| policy.approvable.contains(&id));
     let expected = match expected {
-        // An approval is bound to the body, whatever it holds.
-        Body::NotRead if approvable && !end && method != Method::WebSocket => {
+        // An approval is bound to the body, whatever it holds; a record shows it.
+        Body::NotRead
+            if !end
+                && method != Method::WebSocket
+                && (approvable || endpoint.is_some_and(|endpoint| recorded(policy, endpoint))) =>
+        {
             check_length(policy, &head.headers)?;
             Body::Opaque
         }
@@ -79,6 +85,14 @@ pub(super) fn open(
         caller: Caller::Unknown,
         body: expected,
         challenge: surface.is_some_and(|s| s.challenge),
+    })
+}
+
+/// Whether a record says something of a JSON body that nothing else would read.
+fn recorded(policy: &Policy, endpoint: &Endpoint) -> bool {
+    let Some(audit) = &policy.audit else { return false };
+    endpoint.operations().filter_map(|id| policy.operations.get(id)).any(|operation| {
+        operation.body == BodyKind::Json && audit.payload.get(operation.tier) != Payload::None
     })
 }
 

@@ -60,6 +60,7 @@ impl Bench {
             properties: &Certificate(self.certificate),
             holds: &Holds::default(),
             gate: &NoGate,
+            audit: Standing::FRESH,
         };
         let flow = self.exchange.step(input, &mut world);
         (flow, std::iter::from_fn(|| self.exchange.next_effect()).collect())

@@ -20,6 +20,7 @@ pub use plan::{Plan, PointerId};
 pub use read::CODES;
 pub use rule::{Admit, Argument, Binding, Condition, Rule, ScopedGlobs};
 
+use crate::audit::Audit;
 use crate::identity::{Issuer, JwtAuthn, KeySet, Mtls};
 use crate::operation::{BodyKind, Matcher, Pointer, Protocol, Tier};
 use crate::redact::Redaction;
@@ -59,6 +60,8 @@ pub struct Policy {
     pub approvable: BTreeSet<EndpointId>,
     /// What is masked in responses; without it, nothing is.
     pub redact: Option<Redaction>,
+    /// Where records go; without it, to the proxy's log.
+    pub audit: Option<Audit>,
     /// Largest body that is inspected, in bytes; a larger one is refused.
     pub max_body_bytes: usize,
     /// Whether the caller's `Authorization` header goes on to the upstream.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::about::{Group, builtin};
 use super::action::Action;
 use super::detectors::Detectors;
 use super::path::Paths;
@@ -57,6 +58,8 @@ pub struct Redaction {
     views: Vec<Option<Arc<Rules>>>,
     /// Everything that is masked.
     parts: Vec<MaskedPart>,
+    /// What texts in records are masked by.
+    recorded: Arc<Rules>,
 }
 
 /// Something that is masked, for people.
@@ -117,7 +120,16 @@ impl Redaction {
                 Rules { detectors: Arc::clone(&detectors), fields: paths, off, on_uncertain };
             views.push((masked > 0).then(|| Arc::new(rules)));
         }
-        Ok(Self { operations, scopes, views, parts })
+        let recorded = match views.first() {
+            Some(Some(all)) if shows_no_secret(&wanted) => Arc::clone(all),
+            _ => Arc::new(recorded(&wanted, &fields, hash_key.as_deref())?),
+        };
+        Ok(Self { operations, scopes, views, parts, recorded })
+    }
+
+    /// What bodies in records are masked by: all that is masked for anybody, and secrets.
+    pub fn recorded(&self) -> Arc<Rules> {
+        Arc::clone(&self.recorded)
     }
 
     /// What is masked in an operation's responses to a caller; `None` when nothing is.
@@ -164,6 +176,36 @@ fn build(wanted: &[Wanted], hash_key: Option<&[u8]>) -> Result<Detectors, String
     let own = wanted.iter().filter_map(|w| Some((w.name.clone(), w.pattern.clone()?)));
     let actions = wanted.iter().map(|w| (w.name.as_str(), w.action));
     Detectors::new(builtin, own.collect()).acting(actions, hash_key)
+}
+
+/// Whether every detector of secrets is on, and something is always left to show.
+fn shows_no_secret(wanted: &[Wanted]) -> bool {
+    let mut secrets = builtin().filter(|about| about.group == Group::Secrets);
+    secrets.all(|about| wanted.iter().any(|each| each.name == about.name))
+        && !wanted.iter().any(|each| matches!(each.action, Action::Drop | Action::Block))
+}
+
+/// A record has to show something: nothing is dropped from it, and nothing blocks it.
+fn recorded(
+    wanted: &[Wanted],
+    fields: &[FieldRule],
+    hash_key: Option<&[u8]>,
+) -> Result<Rules, String> {
+    let mut all: Vec<Wanted> = wanted.to_vec();
+    for each in &mut all {
+        if matches!(each.action, Action::Drop | Action::Block) {
+            each.action = Action::Mask;
+        }
+    }
+    for about in builtin().filter(|about| about.group == Group::Secrets) {
+        if !all.iter().any(|each| each.name == about.name) {
+            let name = about.name.to_owned();
+            all.push(Wanted { name, pattern: None, visible_to: None, action: Action::Mask });
+        }
+    }
+    let mut rules = Rules::new(build(&all, hash_key)?);
+    fields.iter().try_for_each(|field| rules.fields.add(&field.path))?;
+    Ok(rules)
 }
 
 impl Wanted {

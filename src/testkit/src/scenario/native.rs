@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scopewarden_core::approval::{Holds, NoGate};
+use scopewarden_core::audit::Standing;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{KeyRing, NoHost, Properties, TokenCache};
 use scopewarden_core::policy::Policy;
@@ -62,6 +63,7 @@ pub fn run(
         properties: &properties,
         holds: &Holds::default(),
         gate: &NoGate,
+        audit: Standing::FRESH,
     };
     let mut run = Run {
         exchange: Exchange::new(Arc::clone(policy), "record".into()),
@@ -112,7 +114,7 @@ impl Run {
                     self.outcome.record = serde_json::from_str(&line).unwrap_or(Value::Null)
                 }
                 // Nobody answers here: a case that is held ends as one whose caller has gone.
-                Effect::Ask(_) | Effect::Abandon(_) => {}
+                Effect::Ask(_) | Effect::Abandon(_) | Effect::Note(_) => {}
                 Effect::DropRequestTrailers
                 | Effect::Decided(_)
                 | Effect::RemoveResponseHeader(_)
@@ -121,6 +123,10 @@ impl Run {
                 | Effect::ResetResponse
                 | Effect::Responded(_) => {}
             }
+        }
+        if self.exchange.waits_for_note() {
+            // Every record is acknowledged here.
+            return self.step(Input::Noted(true), world);
         }
         flow
     }

@@ -7,6 +7,8 @@
 //!     │    └────────► Whole ──────────────────────────────► Ended
 //!     │                   │ cannot be masked, or is blocked
 //!     └───────────────────┴────────────────────────────────► Refused  the caller gets the refusal
+//!
+//!  Unmasked ────► Watched                                            nothing is masked, and a record shows it
 //! ```
 //!
 //! A short response is kept until it is complete, so that it can still be refused in the caller's own protocol, and its
@@ -21,6 +23,7 @@ use terms::Terms;
 
 use super::held::Held;
 use super::{Effect, Exchange, Flow};
+use crate::audit::{Capture, Payload};
 use crate::decide::Grants;
 use crate::http::Headers;
 use crate::limits;
@@ -28,8 +31,9 @@ use crate::policy::Mode;
 use crate::redact::{Kind, Masker, Rules, Stop, Uncertain};
 use crate::refusal;
 
+const ENCODING: &str = "accept-encoding";
 /// Request headers that ask for a response that cannot be masked: compressed, or a part of one.
-const UNWANTED: [&str; 4] = ["accept-encoding", "range", "if-range", "sec-websocket-extensions"];
+const UNWANTED: [&str; 4] = [ENCODING, "range", "if-range", "sec-websocket-extensions"];
 /// Response headers that speak of the exact bytes, which are about to change.
 const OF_THE_BYTES: [&str; 7] = [
     "content-length",
@@ -46,8 +50,12 @@ const LEFT_ALONE: [&[u8]; 4] = [b"set-cookie", b"content-length", b"content-type
 /// How far the response is.
 #[derive(Debug)]
 pub(super) enum Response {
-    /// Nothing of it is masked, or nothing more.
+    /// Nothing of it is read, or nothing more.
     Passing(Outcome),
+    /// Its head has not come, and none of it is masked: a record is to show it.
+    Unmasked,
+    /// It goes on as it is, into a record as well.
+    Watched(Box<Capture>),
     /// Its head has not come.
     Expected(Box<Terms>),
     /// It goes on piece by piece.
@@ -71,8 +79,14 @@ pub(super) struct Masking {
 
 impl Masking {
     fn step(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Stop> {
-        self.masker.feed(piece, out)?;
-        if end { self.masker.finish(out) } else { Ok(()) }
+        let before = out.len();
+        let went = self.masker.feed(piece, out);
+        let went = if end { went.and_then(|()| self.masker.finish(out)) } else { went };
+        if let Some(capture) = &mut self.terms.outcome.capture {
+            capture.take(piece, end);
+            capture.masked(out.get(before..).unwrap_or_default());
+        }
+        went
     }
 
     /// The terms, with all that was found.
@@ -85,7 +99,7 @@ impl Masking {
 
 impl Response {
     /// Whether the host has to show the response.
-    pub(super) const fn is_masked(&self) -> bool {
+    pub(super) const fn is_read(&self) -> bool {
         !matches!(self, Self::Passing(_))
     }
 
@@ -98,6 +112,8 @@ impl Response {
     pub(super) fn outcome(self) -> Outcome {
         match self {
             Self::Passing(outcome) | Self::Refused(outcome) | Self::Cut(outcome) => outcome,
+            Self::Unmasked => Outcome::default(),
+            Self::Watched(capture) => Outcome { capture: Some(*capture), ..Outcome::default() },
             Self::Expected(terms) => terms.outcome,
             Self::Streaming(masking) | Self::Whole(masking) | Self::Ended(masking) => {
                 masking.close().outcome
@@ -117,7 +133,7 @@ impl Response {
 impl Exchange {
     /// What the response to a request that is let go now is masked by.
     pub(super) fn expect(&mut self, held: Option<&Held>) -> Response {
-        let Some(rules) = self.rules() else { return Response::Passing(Outcome::default()) };
+        let Some(rules) = self.rules() else { return self.watch(held) };
         let watch = self.policy.mode == Mode::Shadow;
         if let Some(held) = held.filter(|_| !watch) {
             let removed = UNWANTED.into_iter().filter(|name| held.headers.has(name));
@@ -125,6 +141,55 @@ impl Exchange {
         }
         let rpc = held.and_then(Held::rpc_id).map(|id| id.cloned());
         Response::Expected(Box::new(Terms { rules, rpc, watch, outcome: Outcome::default() }))
+    }
+
+    /// A response that nothing is masked in; a record may have to show it.
+    fn watch(&mut self, held: Option<&Held>) -> Response {
+        let payload = self.journal.payload(&self.policy);
+        if payload == Payload::None {
+            return Response::Passing(Outcome::default());
+        }
+        let encodes = held.is_some_and(|held| held.headers.has(ENCODING));
+        if payload == Payload::Redacted && encodes && self.policy.mode == Mode::Enforce {
+            self.effects.push_back(Effect::RemoveRequestHeader(ENCODING));
+        }
+        Response::Unmasked
+    }
+
+    /// What a record will say of the body that begins.
+    fn capture(
+        &self,
+        kind: Kind,
+        headers: &Headers,
+        masked_by: Option<&Arc<Rules>>,
+    ) -> Option<Capture> {
+        let audit = self.policy.audit.as_ref()?;
+        let payload = self.journal.payload(&self.policy);
+        if payload == Payload::None {
+            return None;
+        }
+        let content_type = headers.one("content-type").ok().flatten();
+        let mut capture = Capture::new(payload, content_type, audit.payload_bytes);
+        if kind == Kind::WebSocket {
+            capture.hide();
+        }
+        let shared = masked_by.is_some_and(|rules| Arc::ptr_eq(rules, &audit.rules));
+        Some(if shared { capture } else { capture.masked_by(&audit.rules, kind) })
+    }
+
+    /// The head of a response that is only watched.
+    fn watch_head(&mut self, headers: &Headers, end: bool) -> Response {
+        let status = headers.one(":status").ok().flatten().unwrap_or_default();
+        let kind = terms::kind(status, headers, false);
+        let capture = self.capture(kind.unwrap_or(Kind::Text), headers, None);
+        let capture = capture.filter(|_| !end).map(|mut capture| {
+            // What cannot be read is not shown.
+            if kind.is_err() {
+                capture.hide();
+            }
+            Box::new(capture)
+        });
+        capture.map_or_else(|| Response::Passing(Outcome::default()), Response::Watched)
     }
 
     fn rules(&self) -> Option<Arc<Rules>> {
@@ -141,9 +206,13 @@ impl Exchange {
         headers: &Headers,
         end: bool,
     ) -> (Response, Flow) {
-        let Response::Expected(mut terms) = response else {
-            let flow = response.flow();
-            return (response, flow);
+        let mut terms = match response {
+            Response::Expected(terms) => terms,
+            Response::Unmasked => return (self.watch_head(headers, end), Flow::Continue),
+            other => {
+                let flow = other.flow();
+                return (other, flow);
+            }
         };
         if let Err(stop) = self.mask_fields(&mut terms, headers, false) {
             return self.refuse_response(*terms, stop);
@@ -162,6 +231,7 @@ impl Exchange {
         // Nothing can be added to a body once its trailers have come.
         let whole = (short || headers.has("trailer")) && kind != Kind::Sse && !terms.watch;
         let masker = Masker::new(Arc::clone(&terms.rules), kind);
+        terms.outcome.capture = self.capture(kind, headers, Some(&terms.rules));
         let masking = Box::new(Masking { terms: *terms, masker });
         if whole {
             return (Response::Whole(masking), Flow::Hold);
@@ -194,6 +264,10 @@ impl Exchange {
                 (next(masking), Flow::Continue)
             }
             Response::Whole(masking) if end => self.mask_whole(masking, piece),
+            Response::Watched(mut capture) => {
+                capture.take(piece, end);
+                (Response::Watched(capture), Flow::Continue)
+            }
             other => {
                 let flow = other.flow();
                 (other, flow)
@@ -231,6 +305,10 @@ impl Exchange {
                 (Response::Ended(masking), _) => masking,
                 stopped => return stopped,
             },
+            Response::Watched(mut capture) => {
+                capture.take(&[], true);
+                return (Response::Watched(capture), Flow::Continue);
+            }
             Response::Streaming(mut masking) => {
                 let mut rest = Vec::new();
                 let went = masking.step(&[], true, &mut rest);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::audit::Capture;
 use crate::body::RpcId;
 use crate::decide::Denial;
 use crate::http::Headers;
@@ -10,12 +11,14 @@ use crate::reason::Reason;
 use crate::redact::{Kind, Masker, OnUncertain, Rules, Stop, Tally, Uncertain};
 
 /// What the record will say of a response.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(in crate::exchange) struct Outcome {
     /// How often each detector found something.
     pub(in crate::exchange) found: BTreeMap<String, u32>,
     /// Why it had to end.
     pub(in crate::exchange) stopped: Option<Denial>,
+    /// The body.
+    pub(in crate::exchange) capture: Option<Capture>,
 }
 
 /// What a response is masked by, and what a refusal in its place has to know.
@@ -67,30 +70,34 @@ impl Terms {
 
     /// What the body is read as.
     pub(super) fn kind(&self, status: &[u8], headers: &Headers) -> Result<Kind, Uncertain> {
-        if status == b"101" {
-            return Ok(Kind::WebSocket);
-        }
-        if !headers.all("content-encoding").all(|v| v.eq_ignore_ascii_case(b"identity")) {
-            return Err(Uncertain::Encoded);
-        }
-        let mut content_types = headers.all("content-type");
-        let content_type = content_types.next().unwrap_or_default();
-        // Several header lines are one, with commas, by the time that a filter sees them.
-        if content_types.next().is_some() || content_type.contains(&b',') {
-            return Err(Uncertain::ContentType);
-        }
-        if content_type.to_ascii_lowercase().starts_with(b"application/grpc") {
-            return Err(Uncertain::Grpc);
-        }
-        let scans = self.rules.on_uncertain == OnUncertain::Scan;
-        if status == b"206" && !scans {
-            return Err(Uncertain::Partial);
-        }
-        match charset(content_type) {
-            Some(charset) if !is_utf8(charset) && scans => Ok(Kind::Text),
-            Some(charset) if !is_utf8(charset) => Err(Uncertain::Charset),
-            _ => Ok(Kind::of(content_type)),
-        }
+        kind(status, headers, self.rules.on_uncertain == OnUncertain::Scan)
+    }
+}
+
+/// What the body is read as; what can only be scanned as plain text is read as that when `scans`.
+pub(super) fn kind(status: &[u8], headers: &Headers, scans: bool) -> Result<Kind, Uncertain> {
+    if status == b"101" {
+        return Ok(Kind::WebSocket);
+    }
+    if !headers.all("content-encoding").all(|v| v.eq_ignore_ascii_case(b"identity")) {
+        return Err(Uncertain::Encoded);
+    }
+    let mut content_types = headers.all("content-type");
+    let content_type = content_types.next().unwrap_or_default();
+    // Several header lines are one, with commas, by the time that a filter sees them.
+    if content_types.next().is_some() || content_type.contains(&b',') {
+        return Err(Uncertain::ContentType);
+    }
+    if content_type.to_ascii_lowercase().starts_with(b"application/grpc") {
+        return Err(Uncertain::Grpc);
+    }
+    if status == b"206" && !scans {
+        return Err(Uncertain::Partial);
+    }
+    match charset(content_type) {
+        Some(charset) if !is_utf8(charset) && scans => Ok(Kind::Text),
+        Some(charset) if !is_utf8(charset) => Err(Uncertain::Charset),
+        _ => Ok(Kind::of(content_type)),
     }
 }
 

@@ -40,6 +40,7 @@ struct Worker {
     gate: Counter,
     certificate: Option<&'static str>,
     now: UnixMicros,
+    audit: Standing,
 }
 
 impl Worker {
@@ -81,6 +82,7 @@ impl Worker {
             gate: Counter::default(),
             certificate: Some(CERTIFICATE),
             now: NOW,
+            audit: Standing::FRESH,
         }
     }
 
@@ -145,6 +147,7 @@ impl Call<'_> {
             properties: &Certificate(worker.certificate),
             holds: &worker.holds,
             gate: &worker.gate,
+            audit: worker.audit,
         };
         let flow = self.exchange.step(input, &mut world);
         self.effects = std::iter::from_fn(|| self.exchange.next_effect()).collect();

@@ -3,7 +3,7 @@
 use super::codes;
 use crate::diag::{Diagnostics, Path, closest};
 use crate::node::Node;
-use crate::time::parse_duration;
+use crate::time::{parse_duration, parse_size};
 
 /// A kind of object: what its members may be called.
 #[derive(Debug)]
@@ -234,6 +234,31 @@ impl<'n> Field<'n> {
         }
     }
 
+    /// A size in bytes, inclusive bounds.
+    pub fn size(&self, least: usize, most: usize, out: &mut Diagnostics) -> Option<usize> {
+        let size = match (self.node, whole(self.node)) {
+            (Node::Number(_), Some(size)) => u64::try_from(size).unwrap_or_default(),
+            (Node::Number(_), None) => {
+                self.wrong_type("a size in bytes", out);
+                return None;
+            }
+            _ => match parse_size(self.text(out)?) {
+                Ok(size) => size,
+                Err(message) => {
+                    out.error(codes::INVALID_VALUE, &self.path, message);
+                    return None;
+                }
+            },
+        };
+        let size = usize::try_from(size).ok().filter(|size| (least..=most).contains(size));
+        if size.is_none() {
+            let message =
+                format!("the size is not between `{}` and `{}`", bytes(least), bytes(most));
+            out.error(codes::OUT_OF_RANGE, &self.path, message);
+        }
+        size
+    }
+
     /// `expected a list, found a string`.
     pub fn wrong_type(&self, expected: &str, out: &mut Diagnostics) {
         let finding = out.error(
@@ -314,6 +339,19 @@ fn span(ms: u64) -> String {
         }
     }
     format!("{ms}ms")
+}
+
+/// A bound as people write it: `64MiB`.
+fn bytes(size: usize) -> String {
+    for (unit, of) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if size >= of
+            && size.is_multiple_of(of)
+            && let Some(count) = size.checked_div(of)
+        {
+            return format!("{count}{unit}");
+        }
+    }
+    size.to_string()
 }
 
 #[cfg(test)]

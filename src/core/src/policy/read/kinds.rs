@@ -15,7 +15,8 @@ macro_rules! kinds {
 
 kinds! {
     POLICY = "policy", "the policy", [
-        "policy", "mode", "identity", "roles", "surfaces", "operations", "rules", "approvals", "redact", "limits", "forward",
+        "policy", "mode", "identity", "roles", "surfaces", "operations", "rules", "approvals", "redact", "audit",
+        "limits", "forward",
     ];
     IDENTITY = "identity", "`identity`", ["issuers", "clock_skew", "jwt_authn", "mtls"];
     ISSUER = "issuer", "an issuer", [
@@ -51,6 +52,9 @@ kinds! {
     PATTERN = "pattern", "a pattern", ["name", "pattern", "visible_to"];
     FIELD = "field", "a field", ["path", "visible_to"];
     ACTION = "action", "an action", ["partial"];
+    AUDIT = "audit", "`audit`", [
+        "cluster", "url", "timeout", "token", "payload", "payload_bytes", "on_unavailable", "spool",
+    ];
     LIMITS = "limits", "`limits`", ["body"];
     FORWARD = "forward", "`forward`", ["authorization"];
 }

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! identity ─► roles ─┐
-//! surfaces ─► operations ─► rules ─► approvals ─► redact ─► endpoints
+//! surfaces ─► operations ─► rules ─► approvals ─► redact ─► audit ─► endpoints
 //!            (catalogue: what can be called, before and after rules)
 //! ```
 
 mod approvals;
+mod audit;
 mod catalogue;
 mod claims;
 mod codes;
@@ -31,10 +32,9 @@ use super::{Endpoint, Mode, Operation, OperationId, Policy, hash};
 use crate::diag::{Diagnostic, Diagnostics, Path, Step};
 use crate::limits;
 use crate::node::Node;
-use crate::time::parse_size;
 use catalogue::Catalogue;
 use claims::Claims;
-use fields::{Field, Object, whole};
+use fields::{Field, Object};
 use identity::Sources;
 use seen::Callers;
 
@@ -98,6 +98,7 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
     let approvals = approvals::read(object, &mut catalogue, out);
     let mut shown = Vec::new();
     let redact = redact::read(object, &catalogue, &mut shown, out);
+    let audit = audit::read(object, redact.as_ref(), out);
     let max_body_bytes = body_limit(object, out);
     let forward_authorization = forward_authorization(object, out);
 
@@ -148,6 +149,7 @@ fn compile(object: &Object<'_>, document: &Node, out: &mut Diagnostics) -> Optio
         matcher,
         approvals,
         redact,
+        audit,
         max_body_bytes,
         forward_authorization,
     })
@@ -174,29 +176,7 @@ fn body_limit(policy: &Object<'_>, out: &mut Diagnostics) -> usize {
         return default;
     };
     let Some(field) = limits.get("body") else { return default };
-    let size = match (field.node(), whole(field.node())) {
-        (Node::Number(_), Some(size)) => u64::try_from(size).unwrap_or_default(),
-        (Node::Number(_), None) => {
-            field.wrong_type("a size in bytes", out);
-            return default;
-        }
-        _ => match field.text(out).map(parse_size) {
-            None => return default,
-            Some(Ok(size)) => size,
-            Some(Err(message)) => {
-                out.error(codes::INVALID_VALUE, field.path(), message);
-                return default;
-            }
-        },
-    };
-    match usize::try_from(size) {
-        Ok(size) if (LEAST_BODY_BYTES..=limits::MAX_BODY_BYTES).contains(&size) => size,
-        _ => {
-            let message = "the body limit is not between `1KiB` and `64MiB`";
-            out.error(codes::OUT_OF_RANGE, field.path(), message);
-            default
-        }
-    }
+    field.size(LEAST_BODY_BYTES, limits::MAX_BODY_BYTES, out).unwrap_or(default)
 }
 
 /// `forward.authorization`.
