@@ -1,5 +1,6 @@
 mod approvals;
 mod bodies;
+mod notes;
 
 use std::sync::Arc;
 

@@ -34,13 +34,13 @@ impl Gate for Counter {
 }
 
 /// One worker.
-struct Worker {
+pub(super) struct Worker {
     policy: Arc<Policy>,
     holds: Holds,
     gate: Counter,
     certificate: Option<&'static str>,
     now: UnixMicros,
-    audit: Standing,
+    pub(super) audit: Standing,
 }
 
 impl Worker {
@@ -48,7 +48,7 @@ impl Worker {
         Self::with(json!({}))
     }
 
-    fn with(more: Value) -> Self {
+    pub(super) fn with(more: Value) -> Self {
         let key = ed25519_compact::KeyPair::from_seed([1; 32].into());
         let mut document = json!({
             "policy": "p",
@@ -86,7 +86,7 @@ impl Worker {
         }
     }
 
-    fn open(
+    pub(super) fn open(
         &self,
         method: &str,
         target: &str,
@@ -102,7 +102,7 @@ impl Worker {
         call
     }
 
-    fn start(
+    pub(super) fn start(
         &self,
         method: &str,
         target: &str,
@@ -130,14 +130,14 @@ impl Worker {
 }
 
 /// One exchange and everything it asked for.
-struct Call<'w> {
+pub(super) struct Call<'w> {
     worker: &'w Worker,
-    exchange: Exchange,
-    effects: Vec<Effect>,
+    pub(super) exchange: Exchange,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Call<'_> {
-    fn step(&mut self, input: Input<'_>) -> Flow {
+    pub(super) fn step(&mut self, input: Input<'_>) -> Flow {
         let worker = self.worker;
         let mut world = World {
             now: worker.now,
@@ -161,7 +161,7 @@ impl Call<'_> {
         }
     }
 
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         let decided = self.effects.iter().find_map(|e| match e {
             Effect::Decided(decided) => Some(decided.reason),
             _ => None,
@@ -169,7 +169,7 @@ impl Call<'_> {
         decided.unwrap_or("undecided")
     }
 
-    fn refusal(&self) -> Refusal {
+    pub(super) fn refusal(&self) -> Refusal {
         let refusal = self.effects.iter().find_map(|e| match e {
             Effect::Refuse(refusal) => Some(refusal.clone()),
             _ => None,
@@ -186,7 +186,7 @@ impl Call<'_> {
         }))
     }
 
-    fn record(&mut self) -> Value {
+    pub(super) fn record(&mut self) -> Value {
         let _ = self.step(Input::Closed { status: None });
         let line = self.effects.iter().find_map(|e| match e {
             Effect::Record(line) => Some(line),
