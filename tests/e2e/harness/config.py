@@ -41,6 +41,8 @@ class Setup:
     adjust: Callable[[dict], None] = lambda config: None
     #: Port of the approval service; without one, its cluster is left out.
     approvals: int | None = None
+    #: Port of the sink of records; without one, its cluster is left out.
+    audit: int | None = None
 
 
 def http_manager(bootstrap: dict) -> dict:
@@ -56,7 +58,9 @@ def bootstrap(setup: Setup, listener: int, admin: int) -> dict:
     resources = config["static_resources"]
     config["admin"]["address"]["socket_address"]["port_value"] = admin
     resources["listeners"][0]["address"]["socket_address"]["port_value"] = listener
-    ports = {"upstream": setup.upstream, "idp": setup.issuer, "approvals": setup.approvals}
+    ports = {
+        "upstream": setup.upstream, "idp": setup.issuer, "approvals": setup.approvals, "audit": setup.audit,
+    }
     resources["clusters"] = [c for c in resources["clusters"] if ports[c["name"]] is not None]
     for existing in resources["clusters"]:
         _move(existing, ports[existing["name"]])

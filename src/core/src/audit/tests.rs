@@ -174,7 +174,10 @@ fn a_record_that_a_sink_does_not_take_is_found_and_counted() {
         assert_eq!(taken.len(), 21, "all others, the stream's own, and the gap");
         let gap = taken.last().unwrap();
         assert_eq!((member(gap, "kind"), member(gap, "dropped")), ("gap".into(), 1.into()));
-        assert_eq!(member(gap, "because"), "refused");
+        assert_eq!(
+            (member(gap, "because"), member(gap, "refused")),
+            ("refused".into(), json!([8]))
+        );
     }
 }
 

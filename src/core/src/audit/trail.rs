@@ -29,6 +29,8 @@ const FIRST_WAIT_MS: u64 = 200;
 const LONGEST_WAIT_MS: u64 = 10_000;
 /// Longest wait that a sink can ask for, in seconds.
 const LONGEST_RETRY_AFTER_S: u64 = 60;
+/// Most records that one `gap` names.
+const MOST_NAMED: usize = 100;
 /// What a record needs beside its text, in bytes.
 const OVERHEAD: usize = 64;
 
@@ -47,10 +49,12 @@ impl Line {
     }
 }
 
-/// Records that never became part of the stream.
+/// Records that the sink will not have: those that never became part of the stream, or those that it does not take.
 #[derive(Debug)]
 struct Dropped {
     records: u64,
+    /// Of those that were part of the stream.
+    sequences: Vec<u64>,
     since: UnixMicros,
     until: UnixMicros,
     because: &'static str,
@@ -173,7 +177,7 @@ impl Trail {
         const MORE: usize = 512;
         let needed = record.len().saturating_add(OVERHEAD).saturating_add(MORE);
         if self.bytes.saturating_add(needed) > self.cap {
-            self.drop_one("spool_full", now);
+            self.drop_one("spool_full", None, now);
             return None;
         }
         self.tell_dropped(now);
@@ -201,19 +205,30 @@ impl Trail {
         sequence
     }
 
-    fn drop_one(&mut self, because: &'static str, now: UnixMicros) {
-        if self.dropped.as_ref().is_some_and(|dropped| dropped.because != because) {
+    fn drop_one(&mut self, because: &'static str, sequence: Option<u64>, now: UnixMicros) {
+        if self
+            .dropped
+            .as_ref()
+            .is_some_and(|d| d.because != because || d.sequences.len() >= MOST_NAMED)
+        {
             self.tell_dropped(now);
         }
-        let dropped =
-            self.dropped.get_or_insert(Dropped { records: 0, since: now, until: now, because });
+        let dropped = self.dropped.get_or_insert(Dropped {
+            records: 0,
+            sequences: Vec::new(),
+            since: now,
+            until: now,
+            because,
+        });
         dropped.records = dropped.records.saturating_add(1);
+        dropped.sequences.extend(sequence);
         dropped.until = now;
     }
 
     fn tell_dropped(&mut self, now: UnixMicros) {
-        let Some(Dropped { records, since, until, because }) = self.dropped.take() else { return };
-        let gap = json!({
+        let Some(dropped) = self.dropped.take() else { return };
+        let Dropped { records, sequences, since, until, because } = dropped;
+        let mut gap = json!({
             "kind": "gap",
             "time": now.millis().to_string(),
             "dropped": records,
@@ -221,6 +236,9 @@ impl Trail {
             "until": until.millis().to_string(),
             "because": because,
         });
+        if let Some(members) = gap.as_object_mut().filter(|_| !sequences.is_empty()) {
+            members.insert("refused".to_owned(), json!(sequences));
+        }
         self.push("gap", &gap.to_string(), now);
     }
 
@@ -296,7 +314,7 @@ impl Trail {
             }
             let refused = self.lines.front().map(|line| line.sequence);
             self.forget(sent);
-            self.drop_one("refused", now);
+            self.drop_one("refused", refused, now);
             return Counted { acknowledged: 0, refused, up: true };
         }
         self.failures = self.failures.saturating_add(1);

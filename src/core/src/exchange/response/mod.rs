@@ -113,7 +113,7 @@ impl Response {
         match self {
             Self::Passing(outcome) | Self::Refused(outcome) | Self::Cut(outcome) => outcome,
             Self::Unmasked => Outcome::default(),
-            Self::Watched(capture) => Outcome { capture: Some(*capture), ..Outcome::default() },
+            Self::Watched(capture) => Outcome { capture: Some(capture), ..Outcome::default() },
             Self::Expected(terms) => terms.outcome,
             Self::Streaming(masking) | Self::Whole(masking) | Self::Ended(masking) => {
                 masking.close().outcome
@@ -162,7 +162,7 @@ impl Exchange {
         kind: Kind,
         headers: &Headers,
         masked_by: Option<&Arc<Rules>>,
-    ) -> Option<Capture> {
+    ) -> Option<Box<Capture>> {
         let audit = self.policy.audit.as_ref()?;
         let payload = self.journal.payload(&self.policy);
         if payload == Payload::None {
@@ -174,7 +174,7 @@ impl Exchange {
             capture.hide();
         }
         let shared = masked_by.is_some_and(|rules| Arc::ptr_eq(rules, &audit.rules));
-        Some(if shared { capture } else { capture.masked_by(&audit.rules, kind) })
+        Some(Box::new(if shared { capture } else { capture.masked_by(&audit.rules, kind) }))
     }
 
     /// The head of a response that is only watched.
@@ -187,7 +187,7 @@ impl Exchange {
             if kind.is_err() {
                 capture.hide();
             }
-            Box::new(capture)
+            capture
         });
         capture.map_or_else(|| Response::Passing(Outcome::default()), Response::Watched)
     }

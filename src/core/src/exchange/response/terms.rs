@@ -18,7 +18,7 @@ pub(in crate::exchange) struct Outcome {
     /// Why it had to end.
     pub(in crate::exchange) stopped: Option<Denial>,
     /// The body.
-    pub(in crate::exchange) capture: Option<Capture>,
+    pub(in crate::exchange) capture: Option<Box<Capture>>,
 }
 
 /// What a response is masked by, and what a refusal in its place has to know.
