@@ -182,6 +182,29 @@ fn a_record_that_a_sink_does_not_take_is_found_and_counted() {
 }
 
 #[test]
+fn a_gap_that_is_not_taken_is_told_again() {
+    let mut trail = trail(1 << 20);
+    trail.add("decision", "{}", NOW);
+    let mut refused = Vec::new();
+    for _ in 0..6 {
+        trail.batch(NOW).unwrap();
+        refused.extend(trail.answered(status(400), NOW).refused);
+    }
+    assert!(refused.len() >= 3, "{refused:?}");
+    let mut told = Vec::new();
+    while let Some(batch) = trail.batch(NOW) {
+        for gap in lines(&batch) {
+            told.extend(
+                member(&gap, "refused").as_array().unwrap().iter().filter_map(Value::as_u64),
+            );
+        }
+        trail.answered(OK, NOW);
+    }
+    told.sort_unstable();
+    assert_eq!(told, refused);
+}
+
+#[test]
 fn a_full_spool_counts_what_it_cannot_take() {
     let cap = 16 * 1024;
     let mut trail = trail(cap);

@@ -74,6 +74,16 @@ impl Standing {
     pub const FRESH: Self = Self { room: true, up: true };
 }
 
+/// What a `gap` tells of: so many records, those that were part of the stream with their sequence numbers.
+fn told_by(gap: &Line) -> Vec<Option<u64>> {
+    let gap: Value = serde_json::from_str(&gap.text).unwrap_or_default();
+    let named = gap.get("refused").and_then(Value::as_array);
+    let named: Vec<_> = named.into_iter().flatten().map(Value::as_u64).collect();
+    let records = gap.get("dropped").and_then(Value::as_u64).unwrap_or_default();
+    let others = usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(named.len());
+    named.into_iter().chain(std::iter::repeat_n(None, others.min(MOST_NAMED))).collect()
+}
+
 /// What a sink said of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
@@ -313,7 +323,12 @@ impl Trail {
                 return Counted { acknowledged: 0, refused: None, up: true };
             }
             let refused = self.lines.front().map(|line| line.sequence);
+            // What it tells of is told again.
+            let told = self.lines.front().filter(|line| line.kind == "gap").map(told_by);
             self.forget(sent);
+            for sequence in told.into_iter().flatten() {
+                self.drop_one("refused", sequence, now);
+            }
             self.drop_one("refused", refused, now);
             return Counted { acknowledged: 0, refused, up: true };
         }
