@@ -33,6 +33,7 @@ const IMPORTS: &[&str] = &[
     "env.proxy_close_stream",
     "env.proxy_continue_stream",
     "env.proxy_define_metric",
+    "env.proxy_done",
     "env.proxy_get_buffer_bytes",
     "env.proxy_get_current_time_nanoseconds",
     "env.proxy_get_header_map_pairs",
@@ -66,6 +67,7 @@ const EXPORTS: &[&str] = &[
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
+    "proxy_on_done",
     "proxy_on_http_call_response",
     "proxy_on_log",
     "proxy_on_memory_allocate",
@@ -79,7 +81,7 @@ const EXPORTS: &[&str] = &[
 ];
 
 /// Largest module, in KiB.
-const MODULE_KIB: u64 = 1100;
+const MODULE_KIB: u64 = 1200;
 /// Longest source file, in lines.
 const FILE_LINES: usize = 600;
 

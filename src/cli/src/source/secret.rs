@@ -1,18 +1,20 @@
-//! The one secret that a policy has: reports quote lines, and go into logs of others.
+//! The secrets that a policy has: reports quote lines, and go into logs of others.
 
 use std::ops::Range;
 
 use super::Tree;
 
-/// Its name, in `redact`.
-const NAME: &str = "hash_key";
+/// The sections with a secret, and its name there.
+const SECRETS: [(&str, &str); 2] = [("redact", "hash_key"), ("audit", "token")];
 
-/// `text` with asterisks for the bytes of the secret, so that every other place stays where it is.
+/// `text` with asterisks for the bytes of the secrets, so that every other place stays where it is.
 pub(super) fn hidden(text: String, tree: Option<&Tree>) -> String {
     let places = match tree {
         Some(tree) => {
-            let member = tree.member("redact").and_then(|redact| redact.value.member(NAME));
-            member.map(|member| member.value.span.clone()).into_iter().collect()
+            let span = |(section, name): (&str, &str)| {
+                Some(tree.member(section)?.value.member(name)?.value.span.clone())
+            };
+            SECRETS.into_iter().filter_map(span).collect()
         }
         // No tree, no span: then what follows the name on its line is not shown.
         None => rests(&text),
@@ -29,15 +31,15 @@ pub(super) fn hidden(text: String, tree: Option<&Tree>) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// What follows each mention of the name, to the end of its line.
+/// What follows each mention of a name, to the end of its line.
 fn rests(text: &str) -> Vec<Range<usize>> {
-    text.match_indices(NAME)
-        .map(|(at, _)| {
-            let start = at.saturating_add(NAME.len());
-            let rest = text.get(at..).and_then(|rest| rest.find('\n'));
-            start..rest.map_or(text.len(), |length| at.saturating_add(length))
-        })
-        .collect()
+    let mentions = SECRETS.into_iter().flat_map(|(_, name)| text.match_indices(name));
+    let rest = |(at, name): (usize, &str)| {
+        let start = at.saturating_add(name.len());
+        let rest = text.get(at..).and_then(|rest| rest.find('\n'));
+        start..rest.map_or(text.len(), |length| at.saturating_add(length))
+    };
+    mentions.map(rest).collect()
 }
 
 #[cfg(test)]
@@ -52,6 +54,8 @@ mod tests {
     fn the_key_is_not_shown() {
         for text in [
             "redact:\n  hash_key: SECRET\n  on: x\n",
+            "audit: { token: SECRET, on: x }\n",
+            "audit: { token: SECRET, \"on }\n",
             "redact: { hash_key: 'SECRET', on: x }\n",
             "a: &k SECRET\nredact: { hash_key: *k }\n",
             "redact:\n  hash_key: >-\n    SECRET\n    SECRET\n",
@@ -65,7 +69,7 @@ mod tests {
             let shown = shown(text);
             assert!(!shown.contains("SECRET"), "{shown}");
             assert_eq!(shown.len(), text.len(), "places stay where they are");
-            assert!(shown.contains("redact"), "{shown}");
+            assert!(shown.contains("redact") || shown.contains("audit"), "{shown}");
         }
     }
 
