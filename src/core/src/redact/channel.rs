@@ -7,30 +7,39 @@ use super::action::Action;
 use super::rules::Rules;
 use super::scanner::{Part, Scanner};
 
-/// What the detectors have found: how often each, and whether something has to follow from it.
+/// What was masked: how often by each detector and as each field, and whether something has to follow from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: Vec<u32>,
+    fields: Vec<u32>,
     blocked: Option<u16>,
     dropped: bool,
     dropper: Option<u16>,
 }
 
 impl Tally {
-    /// One more.
+    /// A detector has masked one more text.
     fn count(&mut self, detector: u16) {
-        let at = usize::from(detector);
-        if self.counts.len() <= at {
-            self.counts.resize(at.saturating_add(1), 0);
-        }
-        if let Some(count) = self.counts.get_mut(at) {
-            *count = count.saturating_add(1);
-        }
+        add(&mut self.counts, detector);
+    }
+
+    /// The field that a path leads to was left out once more.
+    pub fn count_field(&mut self, path: u16) {
+        add(&mut self.fields, path);
     }
 
     /// Each detector that has masked something, and how often.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
-        (0..).zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
+        counted(&self.counts)
+    }
+
+    /// Everything that was masked, and how often: detectors by name, fields as `field:` and the path in the policy.
+    pub fn named(&self, rules: &Rules) -> impl Iterator<Item = (String, u32)> {
+        let detectors = counted(&self.counts)
+            .map(|(detector, count)| (rules.detectors.name_of(detector).to_owned(), count));
+        let fields = counted(&self.fields)
+            .map(|(path, count)| (format!("field:{}", rules.fields.text_of(path)), count));
+        detectors.chain(fields)
     }
 
     /// The response has to end because of this detector. The first one stays.
@@ -58,6 +67,20 @@ impl Tally {
     pub const fn take_drop(&mut self) -> bool {
         std::mem::replace(&mut self.dropped, false)
     }
+}
+
+fn add(counts: &mut Vec<u32>, nth: u16) {
+    let at = usize::from(nth);
+    if counts.len() <= at {
+        counts.resize(at.saturating_add(1), 0);
+    }
+    if let Some(count) = counts.get_mut(at) {
+        *count = count.saturating_add(1);
+    }
+}
+
+fn counted(counts: &[u32]) -> impl Iterator<Item = (u16, u32)> {
+    (0..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0)
 }
 
 /// A text in a spelling of its own, such as the inside of a JSON string.

@@ -24,6 +24,8 @@ pub struct Paths {
     /// Steps of all paths, each path followed by `None`.
     steps: Vec<Option<Seg>>,
     starts: Vec<usize>,
+    /// Each path as it is written.
+    texts: Vec<String>,
 }
 
 /// How far a place in a document is along each path.
@@ -69,6 +71,7 @@ impl Paths {
             return Err(format!("the paths have more than {MAX_STEPS} steps in all"));
         }
         self.starts.push(start);
+        self.texts.push(text.to_owned());
         self.steps.extend(segs.into_iter().map(Some));
         self.steps.push(None);
         Ok(())
@@ -99,9 +102,16 @@ impl Paths {
         })
     }
 
-    /// Whether a path ends here.
-    pub fn is_hit(&self, place: Place) -> bool {
-        !place.is_off() && place.iter().any(|at| matches!(self.steps.get(at), Some(None)))
+    /// Which path ends here, the first of several.
+    pub fn hit(&self, place: Place) -> Option<u16> {
+        let end = place.iter().find(|at| matches!(self.steps.get(*at), Some(None)))?;
+        let path = self.starts.partition_point(|start| *start <= end).saturating_sub(1);
+        u16::try_from(path).ok()
+    }
+
+    /// A path as it is written.
+    pub fn text_of(&self, path: u16) -> &str {
+        self.texts.get(usize::from(path)).map_or("", String::as_str)
     }
 
     fn follow(&self, place: Place, takes: impl Fn(&Seg) -> bool) -> Place {
@@ -186,7 +196,7 @@ mod tests {
             Ok(index) => built.element(place, index),
             Err(_) => built.member(place, step.as_bytes()),
         });
-        built.is_hit(place)
+        built.hit(place).is_some()
     }
 
     #[test]
@@ -204,6 +214,17 @@ mod tests {
         assert!(hit(&["a.**.b"], &["a", "b"]) && hit(&["a.**.b"], &["a", "x", "1", "b"]));
         assert!(hit(&["*.b"], &["x", "b"]) && !hit(&["*.b"], &["0", "b"]));
         assert!(hit(&["[0][*]"], &["0", "7"]) && !hit(&["[0][*]"], &["1", "7"]));
+    }
+
+    #[test]
+    fn the_first_path_that_ends_counts() {
+        let mut paths = Paths::default();
+        ["x.y", "a.*", "**.b", "a.b"].iter().for_each(|path| paths.add(path).unwrap());
+        let member = |place, name: &str| paths.member(place, name.as_bytes());
+        let (a, b) = (member(paths.root(), "a"), member(paths.root(), "b"));
+        assert_eq!(paths.hit(a), None);
+        assert_eq!(paths.hit(member(a, "b")), Some(1));
+        assert_eq!(paths.hit(b).map(|path| paths.text_of(path)), Some("**.b"));
     }
 
     #[test]

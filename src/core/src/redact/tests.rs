@@ -123,6 +123,52 @@ fn a_caller_may_see_through_some() {
     }
 }
 
+#[test]
+fn what_was_masked_is_counted_by_name_however_it_is_cut() {
+    let mut rules = all();
+    rules.fields.add("**.api_key").unwrap();
+    rules.fields.add("a[*]").unwrap();
+    let rules = std::sync::Arc::new(rules);
+    let within = r#"{\"api_key\":{\"api_key\":1},\"to\":\"bob@example.com\"}"#;
+    let delta = |text: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    let deltas =
+        delta(r#"[{\"api_"#) + &delta(r#"key\":\"x"#) + &delta(r#"yz\"}, {\"api_key\":1}]"#);
+    for (kind, body, expected) in [
+        (
+            Kind::Json,
+            format!(r#"{{"a":[1,"{within}",null],"api_key":["x"]}}"#),
+            "field:**.api_key 1, field:a[*] 3",
+        ),
+        (
+            Kind::Json,
+            format!(r#"{{"t":"{within}","u":"ana@example.com"}}"#),
+            "email 2, field:**.api_key 1",
+        ),
+        (Kind::Json, r#"{"api_keys":1}"#.to_owned(), ""),
+        (Kind::Sse, deltas, "field:**.api_key 2"),
+    ] {
+        for size in [1, 7, body.len()] {
+            let mut masker = Masker::new(std::sync::Arc::clone(&rules), kind);
+            let mut out = Vec::new();
+            body.as_bytes().chunks(size).for_each(|piece| masker.feed(piece, &mut out).unwrap());
+            masker.finish(&mut out).unwrap();
+            let named: Vec<String> = masker
+                .tally()
+                .named(&rules)
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect();
+            assert_eq!(
+                named.join(", "),
+                expected,
+                "{body} by {size}: {}",
+                String::from_utf8_lossy(&out)
+            );
+        }
+    }
+}
+
 /// Numbers that look random, the same each time (xorshift, Marsaglia 2003).
 pub struct Random(pub u64);
 

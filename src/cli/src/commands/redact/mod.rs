@@ -138,12 +138,10 @@ fn mask(
     Ok(Exit::Denied)
 }
 
-/// `email 2, github 1`.
+/// `email 2, github 1, field:**.api_key 1`.
 fn summary(rules: &Rules, tally: &Tally) -> String {
-    let found: Vec<String> = tally
-        .iter()
-        .map(|(detector, count)| format!("{} {count}", rules.detectors.name_of(detector)))
-        .collect();
+    let found: Vec<String> =
+        tally.named(rules).map(|(name, count)| format!("{name} {count}")).collect();
     if found.is_empty() { "nothing".to_owned() } else { found.join(", ") }
 }
 

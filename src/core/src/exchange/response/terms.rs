@@ -13,7 +13,7 @@ use crate::redact::{Kind, Masker, OnUncertain, Rules, Stop, Tally, Uncertain};
 /// What the record will say of a response.
 #[derive(Debug, Default)]
 pub(in crate::exchange) struct Outcome {
-    /// How often each detector found something.
+    /// How often each detector found something, and each field was left out.
     pub(in crate::exchange) found: BTreeMap<String, u32>,
     /// Why it had to end.
     pub(in crate::exchange) stopped: Option<Denial>,
@@ -35,8 +35,7 @@ pub(in crate::exchange) struct Terms {
 impl Terms {
     /// Adds what a masker has found.
     pub(super) fn count(&mut self, tally: &Tally) {
-        for (detector, count) in tally.iter() {
-            let name = self.rules.detectors.name_of(detector).to_owned();
+        for (name, count) in tally.named(&self.rules) {
             let found = self.outcome.found.entry(name).or_default();
             *found = found.saturating_add(count);
         }

@@ -322,7 +322,7 @@ impl Walk<'_> {
             };
             let fields = &self.rules.fields;
             let place = fields.member(place, name);
-            if fields.is_hit(place) {
+            if fields.hit(place).is_some() {
                 self.skip()?;
             } else {
                 member(self, name, place)?;
@@ -350,7 +350,7 @@ impl Walk<'_> {
         loop {
             let fields = &self.rules.fields;
             let place = fields.element(place, index);
-            if fields.is_hit(place) {
+            if fields.hit(place).is_some() {
                 self.skip()?;
             } else {
                 element(self, index, place)?;

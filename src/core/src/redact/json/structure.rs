@@ -99,7 +99,10 @@ impl Json {
 
     /// A value begins; when a path leads to it, it is left out.
     fn begin_value(&mut self, to: &mut Sink<'_>) {
-        if self.hidden.is_none() && to.rules.fields.is_hit(self.place) {
+        if self.hidden.is_none()
+            && let Some(path) = to.rules.fields.hit(self.place)
+        {
+            to.tally.count_field(path);
             let quote = self.quote();
             to.put(quote);
             to.put(MASK);
