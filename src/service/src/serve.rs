@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::audit::{self, Collector, ingest};
 use crate::desk::{Clock, Desk};
 use crate::domain::People;
 use crate::http::tls::{self, TlsListener};
@@ -33,6 +34,10 @@ pub struct Service {
     pub questions: SocketAddr,
     /// Where people decide.
     pub people: SocketAddr,
+    /// Where records of the audit trail arrive, if they are collected.
+    pub records: Option<SocketAddr>,
+    collector: Option<Arc<Collector>>,
+    upkeep: JoinSet<()>,
     tasks: JoinSet<std::io::Result<()>>,
 }
 
@@ -48,6 +53,9 @@ pub enum StartError {
     /// The signing key.
     #[error(transparent)]
     Key(#[from] crate::verdict::KeyError),
+    /// The collector.
+    #[error(transparent)]
+    Audit(#[from] audit::StartError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -71,6 +79,10 @@ impl Service {
             return Err(wrong("dev_login", why.to_owned()));
         }
         let clock = Clock::system();
+        let collector = match &settings.audit {
+            None => None,
+            Some(audit) => Some(Arc::new(Collector::open(audit, clock.clone()).await?)),
+        };
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(FETCH)
@@ -100,6 +112,8 @@ impl Service {
         };
         let questions_tls = tls("listen.questions_tls", &listen.questions_tls)?;
         let people_tls = tls("listen.people_tls", &listen.people_tls)?;
+        let audit_tls = settings.audit.as_ref().map(|audit| tls("audit.tls", &audit.tls));
+        let audit_tls = audit_tls.transpose()?.flatten();
         if !listen.questions.ip().is_loopback()
             && listen.questions_tls.as_ref().is_none_or(|tls| tls.client_ca.is_none())
         {
@@ -131,8 +145,15 @@ impl Service {
         };
         let questions =
             door(listen.questions, questions_tls, questions::router(Arc::clone(&desk))).await?;
-        let people =
-            door(listen.people, people_tls, people::router(Arc::clone(&desk), login)).await?;
+        let inbox_routes = people::router(Arc::clone(&desk), login, collector.clone());
+        let people = door(listen.people, people_tls, inbox_routes).await?;
+        let records = match (&settings.audit, &collector) {
+            (Some(audit), Some(collector)) => {
+                let routes = ingest::router(Arc::clone(collector));
+                Some(door(audit.listen, audit_tls, routes).await?)
+            }
+            _ => None,
+        };
         let scheme = if listen.people_tls.is_some() { "https" } else { "http" };
         let inbox = inbox.unwrap_or_else(|| format!("{scheme}://{people}{PAGES}"));
         for sender in senders {
@@ -140,7 +161,8 @@ impl Service {
         }
         tokio::spawn(Arc::clone(&desk).sweep());
         tokio::spawn(Arc::clone(&desk).follow());
-        Ok(Self { desk, questions, people, tasks })
+        let upkeep = collector.as_ref().map(Collector::run).unwrap_or_default();
+        Ok(Self { desk, questions, people, records, collector, upkeep, tasks })
     }
 
     /// The desk, for programs that have the service inside.
@@ -148,12 +170,21 @@ impl Service {
         &self.desk
     }
 
-    /// Ends: who waits is answered `pending`, and requests under way have five seconds.
+    /// The collector, if there is one.
+    pub fn collector(&self) -> Option<&Arc<Collector>> {
+        self.collector.as_ref()
+    }
+
+    /// Ends: who waits is answered `pending`, and requests under way have five seconds. The audit trail ends with a checkpoint.
     pub async fn stop(mut self) {
         self.desk.close();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("requests under way were cut off");
+        }
+        self.upkeep.shutdown().await;
+        if let Some(collector) = &self.collector {
+            collector.close().await;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the service is told, in `serve.yaml` or on the command line.
 
+mod audit;
 mod read;
 mod sense;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use audit::{Audit, Sender};
 pub use read::read;
 use serde::Deserialize;
 
@@ -38,6 +40,8 @@ pub struct Settings {
     pub open_per_caller: u64,
     /// Who is told what happens.
     pub webhooks: Vec<Webhook>,
+    /// The collector of the audit trail; there is none without it.
+    pub audit: Option<Audit>,
 }
 
 /// Where the service listens. Two addresses, so that a proxy cannot decide and a person cannot ask.
@@ -142,6 +146,7 @@ impl Default for Settings {
             break_glass_scope: None,
             open_per_caller: 200,
             webhooks: Vec::new(),
+            audit: None,
         }
     }
 }

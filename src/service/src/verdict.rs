@@ -116,6 +116,11 @@ impl Signer {
         file.sync_all()
     }
 
+    /// The key as its seed and its public half, 64 bytes, for what is signed in another form.
+    pub(crate) fn key_bytes(&self) -> Vec<u8> {
+        self.pair.to_bytes()
+    }
+
     fn from_jwk(bytes: &[u8]) -> Option<Self> {
         let key: PrivateKey = serde_json::from_slice(bytes).ok()?;
         let mut raw = URL_SAFE_NO_PAD.decode(&key.d).ok()?;

@@ -20,6 +20,7 @@ use crate::source::{Source, os_reason};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     scopewarden serve --dev-login\n  \
+    scopewarden serve --audit /var/lib/scopewarden/audit\n  \
     scopewarden serve --config serve.yaml --database postgres://scopewarden@db/approvals\n\n\
     RUST_LOG sets what is logged (`info` by default).")]
 pub struct Args {
@@ -38,6 +39,9 @@ pub struct Args {
     /// Where people decide
     #[arg(long, value_name = "ADDRESS")]
     people: Option<SocketAddr>,
+    /// Collect the audit trail in this directory
+    #[arg(long, value_name = "DIR")]
+    audit: Option<PathBuf>,
     /// Let everybody log in under any name; only on loopback
     #[arg(long)]
     dev_login: bool,
@@ -71,6 +75,12 @@ async fn serve(settings: &Settings, io: &mut Io<'_>) -> Result<Exit, Failure> {
     writeln!(io.out, "questions  {}://{questions}/v1/approvals", scheme(&listen.questions_tls))?;
     writeln!(io.out, "people     {}://{people}", scheme(&listen.people_tls))?;
     writeln!(io.out, "keys       {}", service.desk().signer.jwks())?;
+    if let (Some(records), Some(collector), Some(audit)) =
+        (service.records, service.collector(), &settings.audit)
+    {
+        writeln!(io.out, "audit      {}://{records}/v1/logs", scheme(&audit.tls))?;
+        writeln!(io.out, "audit key  {}", collector.notary.verifier())?;
+    }
     io.out.flush()?;
     tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     service.stop().await;
@@ -91,6 +101,9 @@ fn settings(args: &Args, io: &mut Io<'_>) -> Result<Settings, Failure> {
     settings.listen.questions = args.questions.unwrap_or(settings.listen.questions);
     settings.listen.people = args.people.unwrap_or(settings.listen.people);
     settings.dev_login |= args.dev_login;
+    if let Some(directory) = &args.audit {
+        settings.audit.get_or_insert_default().directory.clone_from(directory);
+    }
     Ok(settings)
 }
 

@@ -7,11 +7,17 @@
 //!
 //! The segments and their checkpoints are the evidence. The index is made from them, and can be thrown away.
 
+mod collector;
 pub mod index;
+pub mod ingest;
+pub mod log;
+pub mod metrics;
 pub mod query;
 pub mod record;
 pub mod segments;
 pub(crate) mod time;
+
+pub use collector::{Collector, StartError};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

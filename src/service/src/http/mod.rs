@@ -8,4 +8,4 @@ pub mod tls;
 pub mod ui;
 
 #[cfg(test)]
-mod house;
+pub(crate) mod house;

@@ -3,6 +3,7 @@
 //! The API takes access tokens only. A browser sends a session's cookie along with whatever a page makes it send, so here it
 //! means nothing; nobody has to defend this door against forged requests.
 
+mod audit;
 mod decision;
 mod feed;
 mod list;
@@ -26,6 +27,7 @@ use super::openapi;
 use super::problem::{Problem, read};
 use super::questions::{not_allowed, whole};
 use super::ui;
+use crate::audit::Collector;
 use crate::desk::Desk;
 use crate::domain::{Approval, Approver};
 use crate::login::Login;
@@ -40,11 +42,13 @@ pub struct Inbox {
     pub desk: Arc<Desk>,
     /// Who is there.
     pub login: Arc<Login>,
+    /// The audit trail, if it is collected.
+    pub audit: Option<Arc<Collector>>,
 }
 
 /// The routes for people.
-pub fn router(desk: Arc<Desk>, login: Arc<Login>) -> Router {
-    let inbox = Inbox { desk, login };
+pub fn router(desk: Arc<Desk>, login: Arc<Login>, audit: Option<Arc<Collector>>) -> Router {
+    let inbox = Inbox { desk, login, audit };
     let router = routes()
         .into_iter()
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
@@ -57,13 +61,20 @@ pub fn router(desk: Arc<Desk>, login: Arc<Login>) -> Router {
 }
 
 /// Method, path, and what is done: what the OpenAPI document has to describe.
-pub(super) fn routes() -> [(&'static str, &'static str, MethodRouter<Inbox>); 6] {
+pub(super) fn routes() -> [(&'static str, &'static str, MethodRouter<Inbox>); 13] {
     [
         ("get", "/v1/me", get(me)),
         ("get", "/v1/approvals", get(list::list)),
         ("get", "/v1/approvals/{id}", get(show)),
         ("post", "/v1/approvals/{id}/decision", post(decision::decide)),
         ("get", "/v1/events", get(feed::events)),
+        ("get", "/v1/audit/records", get(audit::records)),
+        ("get", "/v1/audit/records/{index}", get(audit::record)),
+        ("get", "/v1/audit/sessions/{key}", get(audit::session)),
+        ("get", "/v1/audit/checkpoint", get(audit::checkpoint)),
+        ("get", "/v1/audit/key", get(audit::key)),
+        ("get", "/v1/audit/segments", get(audit::segments)),
+        ("get", "/v1/audit/segments/{name}", get(audit::segment)),
         ("get", "/openapi.json", get(openapi::document)),
     ]
 }

@@ -57,6 +57,22 @@ pub(super) const SETTINGS: Shape = Members(&[
     ("break_glass_scope", Leaf),
     ("open_per_caller", Leaf),
     ("webhooks", List(&Members(&[("url", Leaf), ("secret_file", Leaf), ("events", List(&Leaf))]))),
+    (
+        "audit",
+        Members(&[
+            ("directory", Leaf),
+            ("listen", Leaf),
+            ("tls", TLS),
+            ("tokens", List(&Members(&[("name", Leaf), ("file", Leaf)]))),
+            ("index", Leaf),
+            ("signing_key", Leaf),
+            ("origin", Leaf),
+            ("segment_bytes", Leaf),
+            ("mirror", Leaf),
+            ("keep", Leaf),
+            ("read_scope", Leaf),
+        ]),
+    ),
 ]);
 
 /// Reads a document; an empty one has the defaults.
@@ -152,11 +168,15 @@ fn unknown(name: &str, shapes: &[(&str, Shape)], path: &Path, found: &mut Diagno
 
 /// How to write what is at a place.
 fn help(path: &Path) -> Option<&'static str> {
-    let name = path.steps().iter().rev().find_map(|step| match step {
+    let mut names = path.steps().iter().rev().filter_map(|step| match step {
         scopewarden_core::diag::Step::Key(name) => Some(&**name),
         scopewarden_core::diag::Step::Index(_) => None,
     });
-    Some(match name? {
+    let name = names.next()?;
+    if names.next() == Some("audit") {
+        return audit_help(name);
+    }
+    Some(match name {
         "database" => "write `sqlite:FILE` or `postgres://USER@HOST/NAME`",
         "questions" | "people" => "write an address and a port, such as `127.0.0.1:8089`",
         "listen" => "it has `questions` and `people`, and `questions_tls` and `people_tls`",
@@ -173,6 +193,18 @@ fn help(path: &Path) -> Option<&'static str> {
         "events" => {
             "choose from `asked`, `approved`, `denied`, `expired`, `used` and `break_glass`"
         }
+        "audit" => "it has `directory` and `listen`, and perhaps `tls`, `tokens` and others",
+        _ => "write text",
+    })
+}
+
+fn audit_help(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "listen" => "write an address and a port, such as `127.0.0.1:4318`",
+        "tls" => "it has `certificate` and `key`, and perhaps `client_ca`",
+        "tokens" => "each has `name` and `file`",
+        "segment_bytes" => "write a size, such as `64MiB`",
+        "keep" => "write how long, such as `90d`, or leave it away to keep everything",
         _ => "write text",
     })
 }

@@ -1,5 +1,7 @@
 //! Settings that can be read, and cannot be meant.
 
+mod audit;
+
 use std::collections::BTreeMap;
 use std::path::Path as File;
 
@@ -36,6 +38,7 @@ pub(super) fn check(settings: &Settings, found: &mut Diagnostics) {
     ways_in(settings, found);
     people(settings, found);
     webhooks(settings, found);
+    audit::check(settings, found);
 }
 
 fn doors(settings: &Settings, found: &mut Diagnostics) {
@@ -48,13 +51,16 @@ fn doors(settings: &Settings, found: &mut Diagnostics) {
     for (name, tls) in
         [("questions_tls", &listen.questions_tls), ("people_tls", &listen.people_tls)]
     {
-        let Some(Tls { certificate, key, client_ca }) = tls else { continue };
-        let path = path.key(name);
-        readable(certificate, &path.key("certificate"), found);
-        readable(key, &path.key("key"), found);
-        if let Some(file) = client_ca {
-            readable(file, &path.key("client_ca"), found);
-        }
+        certificates(tls.as_ref(), &path.key(name), found);
+    }
+}
+
+fn certificates(tls: Option<&Tls>, path: &Path, found: &mut Diagnostics) {
+    let Some(Tls { certificate, key, client_ca }) = tls else { return };
+    readable(certificate, &path.key("certificate"), found);
+    readable(key, &path.key("key"), found);
+    if let Some(file) = client_ca {
+        readable(file, &path.key("client_ca"), found);
     }
 }
 

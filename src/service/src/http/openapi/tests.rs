@@ -105,7 +105,10 @@ pub(crate) fn conforms(method: &str, path: &str, answer: &Answer) {
     let template = document["paths"].as_object().unwrap().keys().find(|template| {
         let template = segments(template);
         template.len() == wanted.len()
-            && template.iter().zip(&wanted).all(|(t, w)| t == w || (t == "{id}" && w != "abandon"))
+            && template
+                .iter()
+                .zip(&wanted)
+                .all(|(t, w)| t == w || (t.starts_with('{') && w != "abandon"))
     });
     let operation = template.map(|template| &document["paths"][template][method]);
     let Some(operation) = operation.filter(|operation| operation.is_object()) else {
