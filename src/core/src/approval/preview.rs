@@ -1,8 +1,11 @@
 //! What an approver is shown of a call, beside what the fingerprint covers.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::audit::veil;
 use crate::identity::strict_object;
 use crate::limits;
 
@@ -10,7 +13,7 @@ use crate::limits;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preview {
-    /// Names of the query's parameters and their values, secrets masked.
+    /// Names of the query's parameters and their values, secrets masked: by their names, and by what they look like.
     pub query: Vec<(String, String)>,
     /// The body as JSON text, secrets masked; `None` when there is none, or it is not one JSON object.
     pub body: Option<String>,
@@ -58,7 +61,7 @@ impl Preview {
     #[must_use]
     pub fn with_query(mut self, query: &[(String, String)]) -> Self {
         let shown = |name: &str, value: &str| {
-            if is_secret(name) { MASK.to_owned() } else { value.to_owned() }
+            if is_secret(name) { MASK.to_owned() } else { veil(value).into_owned() }
         };
         self.query = query.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect();
         self
@@ -78,11 +81,16 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.into_iter().any(|part| name.contains(part)) && !name.contains("tokens")
 }
 
-/// Masks by name at every depth. The body was read before with a bound on its depth.
+/// Masks by name, and what looks like a secret, at every depth. The body was read before with a bound on its depth.
 fn mask(value: &mut Value) {
     match value {
         Value::Object(members) => mask_members(members),
         Value::Array(items) => items.iter_mut().for_each(mask),
+        Value::String(text) => {
+            if let Cow::Owned(masked) = veil(text) {
+                *text = masked;
+            }
+        }
         _ => {}
     }
 }
