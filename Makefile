@@ -67,6 +67,9 @@ crashes: wasm $(VENV)/e2e/.ok ## kill the approval service under load, 50 times 
 	SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m crashes N=$(or $(N),50) SEED=$(or $(SEED),1) \
 	  $(if $(DATABASE),DATABASE=$(DATABASE))
 
+audit-outage: wasm $(VENV)/e2e/.ok ## the sink of records is down for ten minutes under load: no record is lost (SECONDS=600 RATE=500)
+	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m outage SECONDS=$(or $(SECONDS),600) RATE=$(or $(RATE),500)
+
 # Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
 test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
 	@.ci/need node

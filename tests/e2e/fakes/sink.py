@@ -86,6 +86,11 @@ class Sink:
 
     # -- what it has ------------------------------------------------------------------------------------------------
 
+    def count(self) -> int:
+        """How many lines there are."""
+        with self._lock:
+            return len(self.lines)
+
     def records(self, kind: str | None = "decision") -> list[dict]:
         with self._lock:
             records = [json.loads(line) for line in self.lines]

@@ -1,0 +1,1 @@
+"""A sink of records that is down, for long, under load."""
