@@ -75,12 +75,15 @@ impl Recorder {
     }
 }
 
-/// Writes the record of an exchange.
+/// Writes the record of an exchange; to the log as well when somebody wants to see everything there.
 pub(crate) fn record(shared: &mut Shared, record: &str) {
     let Some(trail) = &mut shared.recorder.trail else {
         host::log(Level::Info, record);
         return;
     };
+    if host::logs(Level::Debug) {
+        host::log(Level::Debug, record);
+    }
     match trail.add("decision", record, now()) {
         Some(_) => shared.metrics.count("scopewarden_audit_records.outcome.written"),
         None => shared.metrics.count("scopewarden_audit_records.outcome.dropped"),

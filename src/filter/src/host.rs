@@ -39,6 +39,7 @@ pub(crate) enum Buffer {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(crate) enum Level {
+    Debug = 1,
     Info = 2,
     Warn = 3,
     Error = 4,

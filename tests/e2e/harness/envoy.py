@@ -99,6 +99,11 @@ class Envoy:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5) as answer:
             return answer.read().decode()
 
+    def post(self, path: str) -> None:
+        """Changes something by the admin interface."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method="POST")
+        urllib.request.urlopen(request, timeout=5).close()
+
     def stat(self, name: str) -> int:
         """A counter or gauge; 0 when it was never touched."""
         for line in self.admin(f"/stats?filter=^{re.escape(name)}$").splitlines():

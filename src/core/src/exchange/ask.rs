@@ -1,5 +1,6 @@
 //! From a held request to the question for the approval service.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
@@ -12,7 +13,9 @@ use crate::approval::{
     Bound, BoundBody, Gate, Party, Preview, Question, Requirement, SET_HEADER, Step, Ticket,
     VERSION,
 };
+use crate::audit::veil;
 use crate::decide::Denial;
+use crate::digest::sha256;
 use crate::identity::Principal;
 use crate::operation::{Query, split_target};
 use crate::policy::{Approval, ApprovalService, Condition, Operation, Policy};
@@ -118,7 +121,7 @@ fn bound(subject: &Subject<'_>, wire: &Wire) -> Result<Bound, Denial> {
         headers: bound_headers(subject, text)?,
         method: text(&wire.method)?,
         operation: operation.id.clone(),
-        path: text(path)?,
+        path: without_secrets(text(path)?),
         policy: policy.name.clone(),
         policy_hash: policy.hash.clone(),
         principal: party(principal),
@@ -132,6 +135,14 @@ fn bound(subject: &Subject<'_>, wire: &Wire) -> Result<Bound, Denial> {
         server: surface.and_then(|s| s.server.clone()).unwrap_or_default(),
         tier: operation.tier.as_str().to_owned(),
     })
+}
+
+/// A text that people are shown and that is kept. A secret in it is masked, and a digest keeps the text as exact as it was.
+fn without_secrets(text: String) -> String {
+    match veil(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => format!("{masked} ({})", sha256([text.as_bytes()])),
+    }
 }
 
 /// Which step of a set the caller says it is.
@@ -160,7 +171,7 @@ fn bound_headers(
     let mut headers = Vec::new();
     for name in names {
         for value in subject.held.headers.all(name) {
-            headers.push((name.to_owned(), text(value)?));
+            headers.push((name.to_owned(), without_secrets(text(value)?)));
         }
     }
     Ok(headers)

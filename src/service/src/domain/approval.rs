@@ -1,6 +1,7 @@
 //! One approval: its states, and every way from one to another.
 
 use scopewarden_core::approval::{Bound, Party, Preview};
+use scopewarden_core::audit::veil;
 use scopewarden_core::limits;
 use scopewarden_core::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -281,9 +282,9 @@ impl Approval {
     ) -> Result<(Self, Event), Refusal> {
         self.may_decide(decision, approver, rules, now)?;
         let (reason, break_glass) = match decision {
-            Decision::Approve { reason } => (reason.clone(), false),
-            Decision::Deny { reason } => (Some(reason.clone()), false),
-            Decision::BreakGlass { reason } => (Some(reason.clone()), true),
+            Decision::Approve { reason } => (reason.as_deref().map(kept), false),
+            Decision::Deny { reason } => (Some(kept(reason)), false),
+            Decision::BreakGlass { reason } => (Some(kept(reason)), true),
         };
         let vote = Vote {
             person: approver.person.clone(),
@@ -408,4 +409,9 @@ impl Approval {
         change(&mut next.state);
         next
     }
+}
+
+/// A reason as it is kept: people paste what they should not.
+fn kept(reason: &str) -> String {
+    veil(reason).into_owned()
 }
