@@ -46,21 +46,32 @@ fn chunks(text: &str, size: usize) -> Vec<String> {
     chars.chunks(size).map(|chunk| chunk.iter().collect()).collect()
 }
 
-/// The data of each event, `[DONE]` left out.
+/// The data of each event or line, `[DONE]` left out.
 fn data(events: &str) -> impl Iterator<Item = Value> + '_ {
-    let data = events.lines().filter_map(|line| line.strip_prefix("data: "));
+    let data = events.lines().filter_map(|line| {
+        line.strip_prefix("data: ").or(Some(line).filter(|line| line.starts_with('{')))
+    });
     data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap())
 }
 
 /// Texts in one form of deltas.
 struct Form {
     name: &'static str,
+    /// What the body is read as.
+    kind: Kind,
     /// An event with a piece of the text with this number.
     event: fn(usize, &str) -> Value,
     /// Which text an event continues, and by what.
     read: fn(&Value) -> Option<(usize, String)>,
     /// What ends the text with this number.
     end: fn(usize, &str) -> Value,
+}
+
+impl Form {
+    /// An event of the body.
+    fn framed(&self, event: &Value) -> String {
+        if self.kind == Kind::Lines { format!("{event}\n") } else { format!("data: {event}\n\n") }
+    }
 }
 
 fn read(event: &Value, number: &str, text: &str) -> Option<(usize, String)> {
@@ -73,6 +84,7 @@ fn forms() -> Vec<Form> {
     vec![
         Form {
             name: "chat",
+            kind: Kind::Sse,
             event: |n, text| {
                 let logprobs = json!({"content": [{"token": text, "bytes": text.as_bytes(), "top_logprobs": []}]});
                 json!({"id": "c", "object": "chat.completion.chunk", "choices": [
@@ -83,12 +95,14 @@ fn forms() -> Vec<Form> {
         },
         Form {
             name: "completion",
+            kind: Kind::Sse,
             event: |n, text| json!({"choices": [{"text": text, "index": n, "finish_reason": null}]}),
             read: |event| read(event, "/choices/0/index", "/choices/0/text"),
             end: |n, _| json!({"choices": [{"text": "", "index": n, "finish_reason": "length"}]}),
         },
         Form {
             name: "tool call",
+            kind: Kind::Sse,
             event: |n, text| json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": n, "function": {"arguments": text}}]}}]}),
             read: |event| {
                 read(
@@ -101,6 +115,7 @@ fn forms() -> Vec<Form> {
         },
         Form {
             name: "responses",
+            kind: Kind::Sse,
             event: |n, text| {
                 json!({"type": "response.output_text.delta", "item_id": "i", "output_index": n, "content_index": 0, "delta": text,
                     "logprobs": [{"token": text}], "sequence_number": 4})
@@ -113,18 +128,21 @@ fn forms() -> Vec<Form> {
         },
         Form {
             name: "assistants",
+            kind: Kind::Sse,
             event: |n, text| json!({"id": "m", "object": "thread.message.delta", "delta": {"content": [{"index": n, "type": "text", "text": {"value": text}}]}}),
             read: |event| read(event, "/delta/content/0/index", "/delta/content/0/text/value"),
             end: |_, _| json!({"object": "thread.run"}),
         },
         Form {
             name: "blocks",
+            kind: Kind::Sse,
             event: |n, text| json!({"type": "content_block_delta", "index": n, "delta": {"type": "text_delta", "text": text}}),
             read: |event| read(event, "/index", "/delta/text"),
             end: |n, _| json!({"type": "content_block_stop", "index": n}),
         },
         Form {
             name: "artifact",
+            kind: Kind::Sse,
             event: |n, text| {
                 json!({"jsonrpc": "2.0", "id": 1, "result": {"kind": "artifact-update", "append": true, "artifact": {
                     "artifactId": n.to_string(), "parts": [{"kind": "text", "text": text}]}}})
@@ -137,6 +155,7 @@ fn forms() -> Vec<Form> {
         },
         Form {
             name: "studio",
+            kind: Kind::Sse,
             event: |n, text| json!({"type": "message_chunk", "data": {"source": n.to_string(), "content": text}}),
             read: |event| {
                 let id = event.pointer("/data/source")?.as_str()?.parse().unwrap();
@@ -146,6 +165,24 @@ fn forms() -> Vec<Form> {
                     .filter(|_| chunk)
             },
             end: |n, text| json!({"type": "message", "data": {"source": n.to_string(), "content": text}}),
+        },
+        Form {
+            name: "ollama",
+            kind: Kind::Lines,
+            event: |n, text| {
+                let message = json!({"role": "assistant", ["content", "thinking"][n % 2]: text});
+                let (name, value) =
+                    if n < 2 { ("message", message) } else { ("response", json!(text)) };
+                json!({"model": "m", "created_at": "2026-11-24T10:15:00.385406455Z", name: value, "done": false})
+            },
+            read: |event| {
+                let names = ["/message/content", "/message/thinking", "/response"];
+                names
+                    .iter()
+                    .enumerate()
+                    .find_map(|(n, name)| read(event, "/nothing", name).map(|(_, text)| (n, text)))
+            },
+            end: |_, _| json!({"model": "m", "message": {"role": "assistant", "content": ""}, "done": true, "eval_count": 7}),
         },
     ]
 }
@@ -167,7 +204,7 @@ fn events(form: &Form, texts: &[&str], size: usize) -> Vec<Value> {
 /// Masks the texts in this form, and looks at everything that is sent, event by event.
 fn check(rules: &Arc<Rules>, form: &Form, texts: &[&str], size: usize) {
     let expected: Vec<String> = texts.iter().map(|t| text(rules, t)).collect();
-    let mut masker = Masker::new(Arc::clone(rules), Kind::Sse);
+    let mut masker = Masker::new(Arc::clone(rules), form.kind);
     let mut so_far: BTreeMap<usize, String> = BTreeMap::new();
     let mut sent = String::new();
     let mut look = |out: &mut Vec<u8>| {
@@ -191,11 +228,13 @@ fn check(rules: &Arc<Rules>, form: &Form, texts: &[&str], size: usize) {
     };
     let mut out = Vec::new();
     for event in events(form, texts, size) {
-        masker.feed(format!("data: {event}\n\n").as_bytes(), &mut out).unwrap();
+        masker.feed(form.framed(&event).as_bytes(), &mut out).unwrap();
         look(&mut out);
     }
-    masker.feed(b"data: [DONE]\n\n", &mut out).unwrap();
-    look(&mut out);
+    if form.kind == Kind::Sse {
+        masker.feed(b"data: [DONE]\n\n", &mut out).unwrap();
+        look(&mut out);
+    }
     masker.finish(&mut out).unwrap();
     assert!(out.is_empty());
     for (n, expected) in expected.iter().enumerate() {
@@ -310,10 +349,10 @@ fn cut_at_random_places() {
         for (nth, (name, secret)) in secrets_in_text(sample).iter().enumerate() {
             let form = &forms[nth % forms.len()];
             let events = events(form, &[secret, "hi bob"], 3);
-            let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+            let events: String = events.iter().map(|event| form.framed(event)).collect();
             let document = json!({"a": json!([secret]).to_string()}).to_string();
             for (kind, text, times) in
-                [(Kind::Text, secret, 334), (Kind::Json, &document, 334), (Kind::Sse, &events, 20)]
+                [(Kind::Text, secret, 334), (Kind::Json, &document, 334), (form.kind, &events, 20)]
             {
                 let expected = whole(&rules, kind, text);
                 for seed in 0..times {
@@ -328,15 +367,15 @@ fn cut_at_random_places() {
 /// Events as servers write them, and worse.
 fn streams() -> impl Strategy<Value = String> {
     let line_end = prop::sample::select(vec!["\n", "\r\n", "\r"]);
-    let event = (hostile(), 0_usize..12, 0_usize..3, line_end).prop_map(|(text, kind, n, end)| {
-        let form = &forms()[kind % 8];
+    let event = (hostile(), 0_usize..13, 0_usize..3, line_end).prop_map(|(text, kind, n, end)| {
+        let form = &forms()[kind % 9];
         match kind {
-            0..8 => format!("event: x{end}data: {}{end}{end}", (form.event)(n, &text)),
-            8 => format!("data: {}{end}{end}", (forms()[n].end)(n, &text)),
-            9 => format!(
+            0..9 => format!("event: x{end}data: {}{end}{end}", (form.event)(n, &text)),
+            9 => format!("data: {}{end}{end}", (forms()[n].end)(n, &text)),
+            10 => format!(
                 ": {text}{end}data:{text}{end}data: x{end}id: {n}{end}data: {text}{end}{end}"
             ),
-            10 => format!("data: [DONE]{end}{end}"),
+            11 => format!("data: [DONE]{end}{end}"),
             _ => format!("{{\"a\":{end}{text}{end}"),
         }
     });
@@ -357,7 +396,30 @@ proptest! {
     }
 
     #[test]
-    fn texts_in_deltas_equal_the_whole(texts in prop::collection::vec(hostile(), 1..4), form in 0_usize..8, size in 1_usize..20) {
+    fn a_stream_of_lines_equals_the_whole(lines in prop::collection::vec((hostile(), 0_usize..7), 0..10), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+        let rules = Arc::new(all());
+        let form = &forms()[8];
+        let lines = lines.into_iter().map(|(text, kind)| match kind {
+            0..3 => form.framed(&(form.event)(kind, &text)),
+            3 => form.framed(&(form.end)(0, &text)),
+            4 => format!("{}\r\n\n", json!({"a": text, "response": text})),
+            5 => format!("{}\n", serde_json::to_string_pretty(&json!([text])).unwrap()),
+            _ => format!("{text}\n"),
+        });
+        let text: String = std::iter::once("{}\n".to_owned()).chain(lines).collect();
+        let mut cuts: Vec<usize> = cuts.iter().map(|c| c.index(text.len() + 1)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        let expected = whole(&rules, Kind::Lines, &text);
+        let pieces = cuts.windows(2).map(|w| &text.as_bytes()[w[0]..w[1]]);
+        prop_assert_eq!(masked(&rules, Kind::Lines, pieces), expected.as_str());
+        prop_assert_eq!(masked(&rules, Kind::Lines, text.as_bytes().chunks(1)), expected.as_str());
+        let none = Arc::new(Rules::new(Detectors::new([], Vec::new())));
+        prop_assert_eq!(whole(&none, Kind::Lines, &text), text);
+    }
+
+    #[test]
+    fn texts_in_deltas_equal_the_whole(texts in prop::collection::vec(hostile(), 1..4), form in 0_usize..9, size in 1_usize..20) {
         let rules = Arc::new(all());
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         check(&rules, &forms()[form], &texts, size);

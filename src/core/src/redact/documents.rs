@@ -80,6 +80,16 @@ impl Documents {
         self.json.held().saturating_add(self.written.as_ref().map_or(0, Vec::len))
     }
 
+    /// Whether nothing of a document has come since the last one ended.
+    pub fn is_between(&self) -> bool {
+        self.json.is_between()
+    }
+
+    /// A document has gone on that was not read here.
+    pub const fn went_on(&mut self) {
+        self.any = true;
+    }
+
     /// A document has ended.
     fn document(&mut self, to: &mut Sink<'_>) {
         let dropped = to.tally.take_drop();

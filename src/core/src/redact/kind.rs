@@ -2,14 +2,18 @@
 
 /// May stand before any text.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
+/// What lines begin with that have a part of a text each, as Ollama writes them.
+const OLLAMA: &[u8] = b"{\"model\":\"";
 /// How far a body is looked into for what it is.
 const MAX_BEGUN: usize = 256;
 
 /// What a body is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A JSON document, lines of them (NDJSON), or several in a row.
+    /// A JSON document, or several in a row.
     Json,
+    /// JSON documents on lines of their own (NDJSON).
+    Lines,
     /// Server-sent events.
     Sse,
     /// Anything else.
@@ -25,12 +29,8 @@ impl Kind {
         let essence = essence.trim_ascii().to_ascii_lowercase();
         match essence.as_slice() {
             b"text/event-stream" => Self::Sse,
-            b"application/json"
-            | b"text/json"
-            | b"application/x-ndjson"
-            | b"application/ndjson"
-            | b"application/jsonl"
-            | b"application/json-seq" => Self::Json,
+            b"application/json" | b"text/json" | b"application/json-seq" => Self::Json,
+            b"application/x-ndjson" | b"application/ndjson" | b"application/jsonl" => Self::Lines,
             other if other.ends_with(b"+json") => Self::Json,
             _ => Self::Text,
         }
@@ -47,6 +47,8 @@ pub fn seen(announced: Kind, begun: &[u8]) -> Option<Kind> {
     }
     let text = begun.strip_prefix(BOM).unwrap_or(begun).trim_ascii_start();
     let kind = match text.first() {
+        Some(b'{') if announced == Kind::Lines || text.starts_with(OLLAMA) => Some(Kind::Lines),
+        Some(_) if OLLAMA.starts_with(text) && whole.is_none() => None,
         Some(b'{' | b'[' | b'"') => Some(Kind::Json),
         Some(_) if announced == Kind::Sse => Some(announced),
         // What is announced as JSON and is none is a text; numbers as well, for they may be one in groups.
@@ -91,7 +93,7 @@ mod tests {
             ("application/json", Kind::Json),
             ("Application/JSON; charset=utf-8", Kind::Json),
             ("application/problem+json", Kind::Json),
-            ("application/x-ndjson", Kind::Json),
+            ("application/x-ndjson", Kind::Lines),
             ("text/event-stream;charset=utf-8", Kind::Sse),
             ("text/plain", Kind::Text),
             ("", Kind::Text),
@@ -102,11 +104,18 @@ mod tests {
 
     #[test]
     fn what_it_begins_with_says_more() {
-        let (json, sse, text) = (Some(Kind::Json), Some(Kind::Sse), Some(Kind::Text));
+        let (json, lines) = (Some(Kind::Json), Some(Kind::Lines));
+        let (sse, text) = (Some(Kind::Sse), Some(Kind::Text));
         for (announced, begun, kind) in [
-            (Kind::Text, " {", json),
+            (Kind::Text, " { ", json),
             (Kind::Sse, "\n[", json),
-            (Kind::Sse, "\u{feff}{", json),
+            (Kind::Sse, "\u{feff}{\n", json),
+            (Kind::Lines, "{", lines),
+            (Kind::Lines, "[", json),
+            (Kind::Lines, "x", text),
+            (Kind::Text, "{\"mode", None),
+            (Kind::Text, "{\"mode\"", json),
+            (Kind::Json, "{\"model\":\"m", lines),
             (Kind::Json, "data: {", sse),
             (Kind::Text, ": ping\n\nevent: x\r\ndata:[", sse),
             (Kind::Text, "data: x", text),

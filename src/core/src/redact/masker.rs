@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::channel::{Channel, Tally};
 use super::documents::Documents;
 use super::kind::{self, Kind};
+use super::lines::Lines;
 use super::rules::{Rules, Stop};
 use super::sink::Sink;
 use super::sse::Sse;
@@ -27,6 +28,7 @@ enum Body {
     /// What it is read as is not known before it has begun.
     Begun(Vec<u8>),
     Json(Box<Documents>),
+    Lines(Box<Lines>),
     Sse(Box<Sse>),
     Text(Box<Channel>),
     Frames(Box<Frames>),
@@ -76,6 +78,7 @@ impl Masker {
         match &self.body {
             Body::Begun(begun) => begun.len(),
             Body::Json(json) => json.held(),
+            Body::Lines(lines) => lines.held(),
             Body::Sse(sse) => sse.held(),
             Body::Text(text) => text.held(),
             Body::Frames(frames) => frames.held(),
@@ -86,13 +89,15 @@ impl Masker {
     fn begin(&mut self, kind: Kind, out: &mut Vec<u8>) -> Result<(), Stop> {
         let body = match kind {
             Kind::Json => Body::Json(Box::new(Documents::new(&self.rules))),
+            Kind::Lines => Body::Lines(Box::new(Lines::new(&self.rules))),
             Kind::Sse => Body::Sse(Box::default()),
             Kind::Text => Body::Text(Box::default()),
             Kind::WebSocket => Body::Frames(Box::default()),
         };
         let Body::Begun(begun) = std::mem::replace(&mut self.body, body) else { return Ok(()) };
         self.go_on(out, |body, to| {
-            let mark = begun.strip_prefix(kind::BOM).filter(|_| kind == Kind::Json);
+            let mark =
+                begun.strip_prefix(kind::BOM).filter(|_| matches!(kind, Kind::Json | Kind::Lines));
             if mark.is_some() {
                 to.put(kind::BOM);
             }
@@ -121,6 +126,7 @@ impl Body {
         match self {
             Self::Begun(_) => {}
             Self::Json(json) => return json.feed(piece, to),
+            Self::Lines(lines) => return lines.feed(piece, to),
             Self::Sse(sse) => return sse.feed(piece, to),
             Self::Frames(frames) => return frames.feed(piece, to),
             Self::Text(text) => text.plain(to.rules, piece, to.tally, to.out),
@@ -132,6 +138,7 @@ impl Body {
         match self {
             Self::Begun(_) => {}
             Self::Json(json) => return json.finish(to),
+            Self::Lines(lines) => return lines.finish(to),
             Self::Sse(sse) => return sse.finish(to),
             Self::Frames(frames) => frames.finish(to),
             Self::Text(text) => text.finish(to.rules, to.tally, to.out),

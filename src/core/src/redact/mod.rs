@@ -13,6 +13,7 @@ mod iban;
 mod ipv6;
 mod json;
 mod kind;
+mod lines;
 mod literal;
 mod masker;
 mod number;

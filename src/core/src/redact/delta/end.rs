@@ -54,6 +54,7 @@ impl End {
         match kind {
             b"message" => Self::Form(Form::Chunk, found.item.clone()),
             b"result" | b"completion" => Self::Form(Form::Chunk, Vec::new()),
+            _ if found.done == Some(true) => Self::Form(Form::Line, Vec::new()),
             _ if found.is_final => Self::Form(Form::Artifact, Vec::new()),
             _ if found.is_last == Some(true) => Self::Form(Form::Artifact, found.item.clone()),
             _ => Self::Choices(found.finished.clone()),

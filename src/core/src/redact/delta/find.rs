@@ -6,6 +6,7 @@
 //! | OpenAI Responses, Realtime, DevUI; any event with a `delta` that is a string | `delta` | type, `output_index` and `content_index` or `summary_index`, else `item_id` |
 //! | OpenAI assistants, Anthropic messages | `delta.*` | `index`, field |
 //! | A2A | `result.artifact.parts[].text` | `artifactId` |
+//! | Ollama, where there is a `done` | `message.content`, `message.thinking`, `response`, `thinking` | field |
 //! | AutoGen Studio | `data.content` of a `message_chunk` | `data.source` |
 
 use std::ops::Range;
@@ -41,6 +42,8 @@ pub enum Form {
     Artifact,
     /// A chunk of AutoGen Studio.
     Chunk,
+    /// A line of Ollama.
+    Line,
 }
 
 /// A string that continues a text.
@@ -77,6 +80,8 @@ pub struct Found {
     pub is_last: Option<bool>,
     /// Whether the A2A task has ended.
     pub is_final: bool,
+    /// Whether an answer of Ollama has ended, where that is said.
+    pub done: Option<bool>,
     /// Whether it is not the first one.
     pub append: Option<bool>,
     /// The id of the event, or of what it belongs to: its type says which.
@@ -91,7 +96,7 @@ pub fn find(rules: &Rules, data: &[u8]) -> Option<Found> {
         found.item = std::mem::take(&mut found.id);
     }
     let going_on = found.append == Some(true) || found.is_last.is_some();
-    let (numbers, item) = (found.numbers, &found.item);
+    let (numbers, item, done) = (found.numbers, &found.item, found.done);
     found.deltas.retain_mut(|delta| match delta.key.form {
         Form::Choice => true,
         Form::Item => {
@@ -116,6 +121,8 @@ pub fn find(rules: &Rules, data: &[u8]) -> Option<Found> {
             delta.key.item.clone_from(item);
             kind == b"message_chunk"
         }
+        // What was held does not go into a last line that has no text of its own: clients need not look for one there.
+        Form::Line => done == Some(false) || (done == Some(true) && !delta.range.is_empty()),
     });
     Some(found)
 }

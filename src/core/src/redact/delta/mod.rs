@@ -44,6 +44,8 @@ pub struct Deltas {
     rest: Text,
     /// What most events are like.
     likes: Likes,
+    /// Whether the event that has begun is a JSON object.
+    is_read: bool,
     /// The one delta of the event that has begun, if the next one may be like it.
     single: Option<Like>,
 }
@@ -114,10 +116,13 @@ impl Deltas {
                 self.number(event.data, range);
             }
             self.patch_padding(padding);
+            self.is_read = true;
             self.patches.sort_unstable_by_key(|patch| patch.at.start);
             return Ok(Vec::new());
         }
-        let found = find(to.rules, event.data).unwrap_or_default();
+        let found = find(to.rules, event.data);
+        self.is_read = found.is_some();
+        let found = found.unwrap_or_default();
         let end = if event.last { End::All } else { End::of(&event, &found) };
         let mut texts = std::mem::take(&mut self.texts);
         for (nth, delta) in found.deltas.iter().enumerate() {
@@ -139,6 +144,11 @@ impl Deltas {
             self.single = Like::of(&event, delta, &found);
         }
         Ok(rests)
+    }
+
+    /// Whether the data of the event that has begun is one JSON object, and was looked into.
+    pub const fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// Whether the event that has begun has deltas.

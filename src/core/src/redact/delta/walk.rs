@@ -32,6 +32,12 @@ impl Walk<'_> {
             b"delta" => self.object(place, Self::block),
             b"result" => self.object(place, Self::result),
             b"data" => self.object(place, Self::chunk),
+            b"message" => self.object(place, Self::message),
+            b"response" | b"thinking" => self.delta(Form::Line, name, place),
+            b"done" => {
+                self.found.done = self.truth()?;
+                Some(())
+            }
             b"type" => {
                 self.found.kind = self.string()?;
                 Some(())
@@ -240,6 +246,14 @@ impl Walk<'_> {
         match name {
             b"source" => self.item(),
             b"content" => self.delta(Form::Chunk, name, place),
+            _ => self.skip(),
+        }
+    }
+
+    /// What Ollama says.
+    fn message(&mut self, name: &[u8], place: Place) -> Option<()> {
+        match name {
+            b"content" | b"thinking" => self.delta(Form::Line, name, place),
             _ => self.skip(),
         }
     }
