@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    approvals, audit, check, decide, demo, explain, ops, redact, render, schema, serve, token,
+    approvals, audit, check, decide, demo, explain, ops, redact, render, replay, schema, serve,
+    token,
 };
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
@@ -46,6 +47,8 @@ enum Command {
     Approvals(approvals::Args),
     /// Check and search the audit log: who asked for what, and what came of it
     Audit(audit::Args),
+    /// Ask a candidate policy about requests that were recorded
+    Replay(replay::Args),
     /// Try it: a demo API, an identity provider, and Envoy with the filter
     Demo(demo::Args),
 }
@@ -68,6 +71,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args, io),
             Command::Approvals(args) => approvals::run(args, io),
             Command::Audit(args) => audit::run(args, io),
+            Command::Replay(args) => replay::run(args, io),
             Command::Demo(args) => demo::run(args, io),
         }
     }

@@ -30,6 +30,7 @@ mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use checkpoint::Checkpoint;
 pub use finding::{Break, BreakKind, Place, Remark, RemarkKind};
@@ -38,3 +39,4 @@ pub use note::VerifierKey;
 pub use report::{Checkpoints, Report, StreamReport};
 pub use run::{Options, verify};
 pub use source::{Directory, File, Segment, Source, Unreadable};
+pub use walk::{At, walk};

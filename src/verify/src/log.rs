@@ -279,7 +279,7 @@ impl Log {
                 let (of, seq, hash, because) = (*of, *seq, *hash, because.clone());
                 self.heads.push(Claim { at, of, seq, hash, because });
             }
-            Kind::Gap { dropped, because } => {
+            Kind::Gap { dropped, because, .. } => {
                 let what = || {
                     format!(
                         "{} not kept, because {because}",
@@ -353,8 +353,10 @@ impl Log {
             let made = made.map_or_else(String::new, |time| format!(" of {time}"));
             let place = Place { index: Some(self.index), until: Some(size), ..Place::default() };
             let missing = count(size.saturating_sub(self.index), "record is", "records are");
+            // Those that are missing in the middle make the log shorter too.
+            let at_the_end = if self.report.breaks_total == 0 { " at the end" } else { "" };
             let what = || {
-                format!("the checkpoint{made} is of {size} records: {missing} missing at the end")
+                format!("the checkpoint{made} is of {size} records: {missing} missing{at_the_end}")
             };
             self.breaks(BreakKind::Cut, place, what);
         }
@@ -403,12 +405,17 @@ impl Log {
 
     fn finish(&mut self, id: StreamId, stream: &Stream) {
         for gap in &stream.gaps {
-            let missing = count(gap.to.saturating_sub(gap.from), "record", "records");
+            let declared = stream.declared.range(gap.from..gap.to).count() as u64;
+            let missing = gap.to.saturating_sub(gap.from).saturating_sub(declared);
+            if missing == 0 {
+                continue;
+            }
+            let records = count(missing, "record", "records");
             let which = match gap.to.saturating_sub(1) {
                 last if last == gap.from => format!("seq {last}"),
                 last => format!("seq {} to {last}", gap.from),
             };
-            let what = || format!("{missing} of its stream missing before it: {which}");
+            let what = || format!("{records} of its stream missing before it: {which}");
             self.breaks(BreakKind::Missing, self.place(gap.at, Some((id, gap.to))), what);
         }
         for (record, (at, seq)) in &stream.intents {

@@ -19,8 +19,8 @@ pub(crate) enum Kind {
     Intent { record: String },
     /// Another stream's last record, as the proxy knew it.
     Head { of: StreamId, seq: u64, hash: Hash, because: String },
-    /// Records that were never given a number.
-    Gap { dropped: u64, because: String },
+    /// Records that are not kept; `refused` are numbers of this stream that the sink did not take.
+    Gap { dropped: u64, because: String, refused: Vec<u64> },
     /// The last of a stream.
     End,
     /// A kind of a later version.
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 /// The members that are kept; the others are only checked.
-const KEPT: [&str; 6] = ["kind", "record", "instance", "of", "because", "dropped"];
+const KEPT: [&str; 7] = ["kind", "record", "instance", "of", "because", "dropped", "refused"];
 
 /// Reads one object, and nothing after it, in which no name comes twice.
 pub(crate) fn read(line: &[u8]) -> Result<Kind, String> {
@@ -58,6 +58,13 @@ fn kind(members: &Map<String, Value>) -> Result<Kind, String> {
                 .and_then(Value::as_u64)
                 .ok_or("it has no number `dropped`")?,
             because: text("because")?,
+            refused: match members.get("refused") {
+                None => Vec::new(),
+                Some(numbers) => numbers
+                    .as_array()
+                    .and_then(|numbers| numbers.iter().map(Value::as_u64).collect())
+                    .ok_or("its `refused` is not a list of numbers")?,
+            },
         },
         "head" => {
             let (of, seq, hash) = head(members.get("of")).ok_or(

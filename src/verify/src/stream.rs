@@ -1,6 +1,6 @@
 //! One stream: what its next record has to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::BreakKind;
 use crate::line::{Hash, Record};
@@ -44,6 +44,8 @@ pub(crate) struct Stream {
     doubt: Doubt,
     /// Numbers that were left out so far.
     pub(crate) gaps: Vec<Gap>,
+    /// Numbers that it says the sink did not take.
+    pub(crate) declared: BTreeSet<u64>,
     pub(crate) ended: bool,
     /// Released requests whose outcome has not come.
     pub(crate) intents: BTreeMap<String, (At, u64)>,
@@ -97,6 +99,7 @@ impl Stream {
             last_at: None,
             doubt: Doubt::Nothing,
             gaps: Vec::new(),
+            declared: BTreeSet::new(),
             ended: false,
             intents: BTreeMap::new(),
             instance: None,
@@ -171,11 +174,13 @@ impl Stream {
                 Doubt::Nothing
             }
             (Doubt::Unlinked { before, .. }, false) => {
+                let (j, k) = (last_at.index, at.index);
                 let what = format!(
-                    "it does not name the record before it in its stream (record {}), and the next one (record {}) does not name it",
-                    before.index, at.index
+                    "record {j} does not name it, nor record {k} that one: record {j} was changed, or both were"
                 );
-                found.push(Found::new(BreakKind::Changed, last_at, seq.saturating_sub(1), what));
+                let until = Some(j.saturating_add(1));
+                let seq = seq.saturating_sub(2);
+                found.push(Found { until, ..Found::new(BreakKind::Changed, before, seq, what) });
                 Doubt::Nothing
             }
         };
@@ -256,6 +261,7 @@ impl Stream {
             Kind::Decision { record } if !self.intents.is_empty() => {
                 self.intents.remove(record);
             }
+            Kind::Gap { refused, .. } => self.declared.extend(refused),
             Kind::End => self.ended = true,
             _ => {}
         }

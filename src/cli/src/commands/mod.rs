@@ -9,6 +9,7 @@ pub mod explain;
 pub mod ops;
 pub mod redact;
 pub mod render;
+pub mod replay;
 pub mod schema;
 pub mod serve;
 pub mod token;

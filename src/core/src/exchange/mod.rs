@@ -23,6 +23,7 @@
 //! The stages are `inline(never)`, here and below: optimised for size they would all be put into one function, each having one
 //! caller, and every request would pay for the frame and the spills of the rarest path.
 
+mod again;
 mod ask;
 mod asked;
 mod caller;
@@ -49,6 +50,7 @@ use crate::reason::Reason;
 use crate::refusal::{self, Refusal};
 use crate::time::UnixMicros;
 
+pub use again::{Again, Known, again};
 pub use ask::Ask;
 use asked::Asked;
 use held::Held;

@@ -101,8 +101,8 @@ fn every_flipped_byte_is_found() {
         }
     }
     assert!(flips > 300_000, "{flips}");
-    // Only the last record of a stream has none after it that names it.
-    assert!(exact * 100 > flips * 98, "{exact} of {flips}");
+    // Of a record with another `prev` it is not known whether the one before it was changed too.
+    assert!(exact * 100 > flips * 65, "{exact} of {flips}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use scopewarden_verify::{Directory, File, Source};
+use scopewarden_verify::{Directory, File, Source, Unreadable};
 
 use super::remote::Remote;
 use crate::client::{Access, Client, Part};
 use crate::exit::Failure;
+use crate::source::os_reason;
 
 /// Which log, and who asks for it.
 #[derive(Debug, clap::Args)]
@@ -59,4 +60,9 @@ fn local(path: &Path) -> Result<Box<dyn Source>, Failure> {
         ));
     }
     Ok(Box::new(Directory(path.to_owned())))
+}
+
+/// Why a log cannot be read.
+pub(crate) fn unreadable(error: Unreadable) -> Failure {
+    Failure::new(format!("cannot read `{}`: {}", error.what, os_reason(&error.error)))
 }

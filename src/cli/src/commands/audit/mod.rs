@@ -1,6 +1,6 @@
 //! `scopewarden audit`.
 
-mod log;
+pub(crate) mod log;
 mod progress;
 mod remote;
 mod verify;

@@ -2,12 +2,12 @@
 
 use scopewarden_verify::{Options, VerifierKey, verify};
 
-use super::log::Log;
+use super::log::{Log, unreadable};
 use super::progress::Progress;
 use super::write;
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
-use crate::source::{os_reason, read_input};
+use crate::source::read_input;
 
 /// Largest file of checkpoints, in bytes.
 const MAX_CHECKPOINTS: usize = 1024 * 1024 * 1024;
@@ -50,9 +50,6 @@ pub(super) fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         None => None,
     };
     let source = args.log.open()?;
-    let unreadable = |error: scopewarden_verify::Unreadable| {
-        Failure::new(format!("cannot read `{}`: {}", error.what, os_reason(&error.error)))
-    };
     let bytes = source.segments().map_err(unreadable)?.iter().map(|s| s.bytes).sum();
     let options = Options { key, checkpoints };
     let report = {

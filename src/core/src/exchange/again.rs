@@ -1,0 +1,87 @@
+//! A request that was decided before, judged again from what is known of it: by the code that judged it then, and under
+//! another policy.
+//!
+//! Nothing here proves who calls, and nothing can be forwarded: a judgement is no [`Release`](super::Release).
+
+use std::sync::Arc;
+
+use super::held::{Caller, Ready};
+use super::journal::Journal;
+use super::{World, judge, open};
+use crate::approval::{Holds, NoGate};
+use crate::audit::Standing;
+use crate::decide::{Decision, Denial, Judgement};
+use crate::http::RequestHead;
+use crate::identity::{KeyRing, NoHost, Principal, Properties, TokenCache};
+use crate::policy::{OperationId, Policy};
+use crate::reason::Reason;
+use crate::time::UnixMicros;
+
+/// What is known of a request.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The head. Nothing is read from its `Authorization`.
+    pub head: RequestHead,
+    /// The whole body; `None` when there was none.
+    pub body: Option<Vec<u8>>,
+    /// The caller, as it was proven then; `None` when nobody was.
+    pub caller: Option<Principal>,
+}
+
+/// What a policy says of it.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// The operation, when it was found to be one.
+    pub operation: Option<OperationId>,
+    /// The judgement; what shadow mode lets pass is a denial here.
+    pub judgement: Judgement,
+}
+
+/// Judges a request under `policy`.
+pub fn again(policy: &Policy, known: Known) -> Again {
+    let mut journal = Journal::new(String::new());
+    let judgement = judge_known(policy, known, &mut journal).unwrap_or_else(|denial| Judgement {
+        decision: Decision::Deny(denial),
+        shadowed: Vec::new(),
+    });
+    Again { operation: journal.operation, judgement }
+}
+
+fn judge_known(policy: &Policy, known: Known, journal: &mut Journal) -> Result<Judgement, Denial> {
+    let mut held = open::open(policy, known.head, known.body.is_none(), journal)?;
+    held.caller = match known.caller {
+        Some(principal) => Caller::Proven(Arc::new(principal)),
+        None if judge::is_public(policy, held.endpoint(policy)) => Caller::Unknown,
+        None => {
+            let reason = Reason::IdentityMissing;
+            Caller::Refused(Denial::new(reason, reason.meaning().trim()))
+        }
+    };
+    if let Some(body) = &known.body {
+        held.receive(policy, body.len(), Some(body));
+    }
+    // The caller is not looked up: nothing of this is used.
+    let mut world = World {
+        now: UnixMicros::default(),
+        keys: &mut KeyRing::new(&[]),
+        tokens: &mut TokenCache::default(),
+        signatures: &NoHost,
+        properties: &Nothing,
+        holds: &Holds::default(),
+        gate: &NoGate,
+        audit: Standing::FRESH,
+    };
+    match held.ready(policy, &mut world, journal) {
+        Ready::Decided(judgement) => Ok(judgement),
+        Ready::Refused(denial) => Err(denial),
+        Ready::Waiting => Err(Denial::new(Reason::BodyMissing, "the body is not whole")),
+    }
+}
+
+struct Nothing;
+
+impl Properties for Nothing {
+    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+}
