@@ -189,6 +189,11 @@ impl Collector {
         Err(Problem::new(StatusCode::FORBIDDEN, "scope-missing", detail))
     }
 
+    /// The scope that lets people read it.
+    pub fn read_scope(&self) -> &str {
+        &self.read_scope
+    }
+
     /// What the time is.
     pub fn now(&self) -> UnixMillis {
         self.clock.now()

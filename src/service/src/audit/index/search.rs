@@ -3,7 +3,8 @@
 //! The newest records are looked at first, in the order of the log: whatever is common is found there. What is rare is then
 //! looked for by the index of its column; full text, and members with several values, by theirs.
 
-use sqlx::any::AnyArguments;
+use scopewarden_core::time::UnixMillis;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query as Statement;
 use sqlx::{Any, AssertSqlSafe, Row as _};
 
@@ -12,7 +13,7 @@ use super::fill::BLOCK;
 use super::find::{PLACE, place};
 use super::{Index, IndexError, Kind, MAX_LIST, Row};
 use crate::audit::query::{Field, Pattern, Query, Term, Test};
-use crate::store::signed;
+use crate::store::{signed, unsigned};
 
 /// Records up to which a value counts as rare.
 const RARE: i64 = 2000;
@@ -80,24 +81,52 @@ impl Index {
         limit: u32,
     ) -> Result<Page, IndexError> {
         let limit = usize::try_from(limit.clamp(1, MAX_LIST)).unwrap_or(1);
+        let found = self.find(query, before, limit, PLACE).await?;
+        let full = found.len() >= limit;
+        let rows = self.read(found.iter().map(place).collect::<Result<_, _>>()?).await?;
+        let next = rows.last().filter(|_| full).map(|row| row.index);
+        Ok(Page { rows, next })
+    }
+
+    /// When the newest `limit` records were written that the query is about, and what they decided; the newest first. A record
+    /// that is about no request decides nothing: an empty text.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn moments(
+        &self,
+        query: &Query,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, String)>, IndexError> {
+        let found = self.find(query, None, limit, "r.time, r.decision").await?;
+        let moment =
+            |row: &AnyRow| Ok((UnixMillis(row.try_get(0).map(unsigned)?), row.try_get(1)?));
+        found.iter().map(moment).collect()
+    }
+
+    /// These columns of the newest `limit` records before `before` that the query is about.
+    async fn find(
+        &self,
+        query: &Query,
+        before: Option<u64>,
+        limit: usize,
+        columns: &str,
+    ) -> Result<Vec<AnyRow>, IndexError> {
         let (low, high) = self.range(query, before).await?;
         let window = high.saturating_sub(self.newest).max(low);
         // Full text finds what is rare and what is common in the same time.
         let by_words = query.terms.iter().any(|term| is_phrase(term) && !term.negated);
-        let mut places = Vec::new();
+        let mut found = Vec::new();
         if !by_words {
-            places = self.places(query, (window, high), limit, None).await?;
+            found = self.between(query, (window, high), limit, None, columns).await?;
         }
-        let left = limit.saturating_sub(places.len());
+        let left = limit.saturating_sub(found.len());
         if left > 0 && (by_words || window > low) {
             let high = if by_words { high } else { window };
             let driver = if by_words { None } else { self.rarest(query).await? };
-            places.extend(self.places(query, (low, high), left, Some(driver)).await?);
+            found.extend(self.between(query, (low, high), left, Some(driver), columns).await?);
         }
-        let full = places.len() >= limit;
-        let rows = self.read(places).await?;
-        let next = rows.last().filter(|_| full).map(|row| row.index);
-        Ok(Page { rows, next })
+        Ok(found)
     }
 
     /// Between which records all that the query is about are: `low..high`.
@@ -153,20 +182,21 @@ impl Index {
     }
 
     /// Runs the query between two places. `driver` says that indexes may be used, and which term is the one to go by.
-    async fn places(
+    async fn between(
         &self,
         query: &Query,
         (low, high): (i64, i64),
         limit: usize,
         driver: Option<Option<usize>>,
-    ) -> Result<Vec<super::find::Place>, IndexError> {
+        columns: &str,
+    ) -> Result<Vec<AnyRow>, IndexError> {
         if low >= high {
             return Ok(Vec::new());
         }
         let indexed = driver.is_some();
         let driver = driver.flatten();
         let mut sql = Builder::new(self.kind);
-        sql.push(&format!("SELECT {PLACE} FROM "));
+        sql.push(&format!("SELECT {columns} FROM "));
         let words: Vec<&Term> = query.terms.iter().filter(|t| is_phrase(t) && !t.negated).collect();
         let several = query.terms.iter().position(is_several);
         let several = several.filter(|_| indexed && driver.is_none() && words.is_empty());
@@ -210,8 +240,7 @@ impl Index {
         }
         sql.push(&format!(" ORDER BY {idx} DESC LIMIT "))
             .bind(Value::Number(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let rows = sql.statement().fetch_all(&self.readers).await?;
-        rows.iter().map(place).collect()
+        Ok(sql.statement().fetch_all(&self.readers).await?)
     }
 }
 

@@ -60,6 +60,8 @@ async fn the_audit_index_answers_who_did_what() {
             ("ft-1", &[7, 6, 4]),
             ("ft-1 model=ft-1 kind!=intent", &[7]),
             ("kind=gap", &[10]),
+            ("shadow=no-night-work", &[8]),
+            ("shadow=denied_* principal=alice", &[8]),
             ("since=2026-11-24T10:30:00Z", &[13, 12]),
             ("until=2026-11-24T10:00:02Z", &[1, 0]),
             ("since=2026-11-24T10:00:02Z until=2026-11-24T10:00:04Z", &[3, 2]),

@@ -47,11 +47,13 @@ pub enum Field {
     Kind,
     /// A detector that found something in the response.
     Masked,
+    /// Why it would be refused, if everything were enforced: the reason's code, and the rule.
+    Shadow,
 }
 
 impl Field {
     /// All, in the order in which people are told of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Principal,
         Self::Issuer,
         Self::Operation,
@@ -73,6 +75,7 @@ impl Field {
         Self::Stream,
         Self::Kind,
         Self::Masked,
+        Self::Shadow,
     ];
 
     /// Its name in queries.
@@ -99,6 +102,7 @@ impl Field {
             Self::Stream => "stream",
             Self::Kind => "kind",
             Self::Masked => "masked",
+            Self::Shadow => "shadow",
         }
     }
 
@@ -109,7 +113,7 @@ impl Field {
 
     /// Whether a record can have several.
     pub const fn is_many(self) -> bool {
-        matches!(self, Self::Approver | Self::Masked)
+        matches!(self, Self::Approver | Self::Masked | Self::Shadow)
     }
 
     /// What a record has there, not empty: several of [`Self::is_many`], else at most one.
@@ -133,10 +137,19 @@ impl Field {
                 let all = at("/masked").and_then(Value::as_object).into_iter().flatten();
                 return all.map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).collect();
             }
+            Self::Shadow => return shadow(record),
             _ => record.get(self.name()),
         };
         found.and_then(text).into_iter().collect()
     }
+}
+
+/// Reasons and rules of what would be refused: by the policy as a whole, or by single rules that are in shadow mode.
+fn shadow(record: &Value) -> Vec<String> {
+    let whole = record.get("decision").and_then(Value::as_str) == Some("shadow_deny");
+    let rules = record.get("shadow").and_then(Value::as_array).into_iter().flatten();
+    let refusals = rules.chain(whole.then_some(record));
+    refusals.flat_map(|r| [r.get("reason"), r.get("rule")]).flatten().filter_map(text).collect()
 }
 
 fn text(value: &Value) -> Option<String> {
