@@ -124,7 +124,7 @@ def test_every_value_that_is_asked_for_is_a_value():
     reasons = set(re.findall(r'= "([a-z0-9_]+)", \d{3};', (ROOT / "src/core/src/reason.rs").read_text()))
     known = {
         "decision": {"allow", "deny", "shadow_deny"},
-        "tier": {"read", "infer", "write", "execute", "spend", "admin", "destroy"},
+        "tier": {"read", "infer", "write", "execute", "destroy", "admin"},
         "outcome": {"ok", "failed", "acknowledged", "dropped", "refused"},
         "reason": reasons | {"ok"},
         "instance": {".*"},

@@ -31,7 +31,12 @@ pub struct Assets {
 
 /// The files.
 pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
-    style: asset("inbox", "css", "text/css; charset=utf-8", include_str!("assets/inbox.css")),
+    style: asset(
+        "inbox",
+        "css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("assets/inbox.css"), include_str!("assets/audit.css")),
+    ),
     script: asset("inbox", "js", "text/javascript; charset=utf-8", include_str!("assets/inbox.js")),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")),
 });

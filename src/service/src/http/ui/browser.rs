@@ -6,21 +6,32 @@ use reqwest::redirect::Policy;
 use crate::http::house::{Answer, House, send};
 
 /// Somebody's browser: it keeps one cookie, and follows no redirect.
-pub(crate) struct Browser<'h> {
-    house: &'h House,
+pub(crate) struct Browser {
+    /// Where the pages are.
+    at: String,
     http: reqwest::Client,
     pub(crate) cookie: Option<String>,
 }
 
-impl<'h> Browser<'h> {
-    pub(crate) fn new(house: &'h House) -> Self {
+impl Browser {
+    pub(crate) fn new(house: &House) -> Self {
+        Self::at(&house.at_people(""))
+    }
+
+    /// At the pages of this address.
+    pub(crate) fn at(at: &str) -> Self {
         let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { house, http, cookie: None }
+        Self { at: at.to_owned(), http, cookie: None }
     }
 
     /// Logged in by the dev login.
-    pub(crate) async fn of(house: &'h House, subject: &str, scopes: &str) -> Self {
-        let mut browser = Self::new(house);
+    pub(crate) async fn of(house: &House, subject: &str, scopes: &str) -> Self {
+        Self::new(house).log_in(subject, scopes).await
+    }
+
+    /// The same browser, logged in by the dev login.
+    pub(crate) async fn log_in(self, subject: &str, scopes: &str) -> Self {
+        let mut browser = self;
         let form = [("subject", subject), ("scopes", scopes), ("issuer", crate::fixtures::ISSUER)];
         let answer = browser.post("/login", &form, &[]).await;
         assert_eq!((answer.status, location(&answer)), (303, "/".into()), "{answer:?}");
@@ -32,7 +43,7 @@ impl<'h> Browser<'h> {
     }
 
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = self.http.get(self.house.at_people(path));
+        let request = self.http.get(format!("{}{path}", self.at));
         send(request.headers(self.headers(headers))).await
     }
 
@@ -43,7 +54,7 @@ impl<'h> Browser<'h> {
         form: &[(&str, &str)],
         headers: &[(&str, &str)],
     ) -> Answer {
-        let request = self.http.post(self.house.at_people(path)).form(form);
+        let request = self.http.post(format!("{}{path}", self.at)).form(form);
         let answer = send(request.headers(self.headers(headers))).await;
         if let Some(set) = answer.headers.get("set-cookie") {
             let pair = set.to_str().unwrap().split(';').next().unwrap();

@@ -223,7 +223,8 @@ fn caller(approval: &Approval, status: Status, desk: &Desk) -> Caller {
     }
 }
 
-fn tone(tier: &str) -> &'static str {
+/// How loud a tier is drawn.
+pub fn tone(tier: &str) -> &'static str {
     match tier {
         "destroy" | "admin" | "execute" => "danger",
         "write" | "spend" => "warning",

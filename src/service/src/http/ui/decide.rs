@@ -55,13 +55,14 @@ pub async fn decide(
         let detail = "The form was not filled in as it is here, or too long. Nothing was decided.";
         return Err(back(StatusCode::BAD_REQUEST, "Not a decision", detail, &path));
     };
-    let Ok(Visitor(session)) = visitor else {
+    let Ok(visitor) = visitor else {
         return Err(ended(&path, Some(reason).filter(|r| !r.is_empty())));
     };
+    let session = &visitor.session;
     if !session.gave(&csrf) {
         return Err(forged(&path));
     }
-    let approval = find(&desk, &id, &session).await?;
+    let approval = find(&desk, &id, session).await?;
     // A browser's line breaks are two characters, and count as one.
     let reason = reason.replace("\r\n", "\n").trim().to_owned();
     let decision = match kind {
@@ -104,7 +105,7 @@ pub async fn decide(
     };
     let form =
         Form { error: Some(Visible::prose(&error)), reason, break_glass: kind == Kind::BreakGlass };
-    detail::page(&desk, &now, &session, status, form).await
+    detail::page(&desk, &now, &visitor, status, form).await
 }
 
 /// Whether the person has decided just so before.

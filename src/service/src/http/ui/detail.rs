@@ -84,12 +84,12 @@ pub struct Form {
 
 /// `GET /approvals/{id}`.
 pub async fn show(
-    Visitor(session): Visitor,
+    visitor: Visitor,
     State(desk): State<Arc<Desk>>,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    let approval = find(&desk, &id, &session).await?;
-    page(&desk, &approval, &session, StatusCode::OK, Form::default()).await
+    let approval = find(&desk, &id, &visitor.session).await?;
+    page(&desk, &approval, &visitor, StatusCode::OK, Form::default()).await
 }
 
 /// The approval `id`, when this person may look at it.
@@ -117,11 +117,11 @@ pub async fn find(desk: &Desk, id: &str, session: &Session) -> Result<Approval, 
 pub async fn page(
     desk: &Desk,
     approval: &Approval,
-    session: &Session,
+    visitor: &Visitor,
     status: StatusCode,
     form: Form,
 ) -> Result<Response, Failure> {
-    let now = desk.now();
+    let (now, session) = (desk.now(), &visitor.session);
     let may = desk.may(approval, &session.approver).await?;
     let decided_with = desk.decided_with(approval).await?;
     let members = match approval.call.set {
@@ -131,7 +131,7 @@ pub async fn page(
     let shown = |m: &&Approval| m.may_see(&session.approver, desk.rules()).is_ok();
     let events = desk.store.events(&approval.id).await?;
     let detail = DetailPage {
-        page: Page::new(Part::None, session, now),
+        page: Page::new(Part::None, visitor, now),
         call: Call::new(approval, desk),
         bound: Facts::new(approval),
         content: Content::from(approval),

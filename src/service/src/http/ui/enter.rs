@@ -12,7 +12,7 @@ use serde_json::json;
 use super::decide::forged;
 use super::failure::Failure;
 use super::page::{Page, render};
-use super::visitor::{Visitor, safe};
+use super::visitor::{Visitor, as_value, safe};
 use crate::domain::Approver;
 use crate::http::people::Inbox;
 use crate::http::problem::Problem;
@@ -27,6 +27,8 @@ struct LoginPage {
     dev: bool,
     /// Where to go on.
     return_to: String,
+    /// Where to log in with the provider.
+    start: String,
     error: Option<&'static str>,
     typed: Claimed,
 }
@@ -67,6 +69,7 @@ fn login_page(
         provider: if let Way::Oidc(provider) = way { Some(provider.host()) } else { None },
         dev: matches!(way, Way::Dev),
         return_to: return_to.to_owned(),
+        start: format!("/login/start?return={}", as_value(return_to)),
         error,
         typed,
     };
@@ -171,7 +174,7 @@ pub async fn logout(
     form: Result<Posted<Leave>, FormRejection>,
 ) -> Result<Response, Failure> {
     let https = inbox.login.site.is_https();
-    if let Ok(Visitor(session)) = visitor {
+    if let Ok(Visitor { session, .. }) = visitor {
         let own = form.is_ok_and(|Posted(Leave { csrf })| session.gave(&csrf));
         if !own || !inbox.login.site.is_own(&headers) {
             return Err(forged("/"));

@@ -53,13 +53,10 @@ pub struct Before {
 }
 
 /// `GET /`.
-pub async fn inbox(
-    Visitor(session): Visitor,
-    State(desk): State<Arc<Desk>>,
-) -> Result<Response, Failure> {
+pub async fn inbox(visitor: Visitor, State(desk): State<Arc<Desk>>) -> Result<Response, Failure> {
     let now = desk.now();
     let pending = desk.store.pending(now).await?;
-    let approver = &session.approver;
+    let approver = &visitor.session.approver;
     let (mut calls, mut others) = (Vec::new(), 0_usize);
     for approval in &pending {
         if approval.may_see(approver, desk.rules()).is_err() {
@@ -70,13 +67,13 @@ pub async fn inbox(
         let objection = may.approve.err().map(|why| Visible::prose(&why.to_string()));
         calls.push(Entry { call: Call::new(approval, &desk), objection });
     }
-    let page = Page::new(Part::Inbox, &session, now);
+    let page = Page::new(Part::Inbox, &visitor, now);
     Ok(render(StatusCode::OK, &InboxPage { page, calls, others }))
 }
 
 /// `GET /history`.
 pub async fn history(
-    Visitor(session): Visitor,
+    visitor: Visitor,
     State(desk): State<Arc<Desk>>,
     Query(Before { before }): Query<Before>,
 ) -> Result<Response, Failure> {
@@ -97,10 +94,10 @@ pub async fn history(
     let next = found.last().filter(|_| full).map(|last| last.id.clone());
     let mut calls = Vec::with_capacity(found.len());
     for approval in &found {
-        if approval.may_see(&session.approver, desk.rules()).is_ok() {
+        if approval.may_see(&visitor.session.approver, desk.rules()).is_ok() {
             calls.push(Call::new(approval, &desk));
         }
     }
-    let page = Page::new(Part::History, &session, now);
+    let page = Page::new(Part::History, &visitor, now);
     Ok(render(StatusCode::OK, &HistoryPage { page, calls, next, later: before.is_some() }))
 }

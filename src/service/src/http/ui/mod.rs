@@ -3,6 +3,7 @@
 //! Rendered here, whole; the script only brings them up to date. Everything works without it.
 
 mod assets;
+mod audit;
 mod call;
 mod decide;
 mod detail;
@@ -42,6 +43,7 @@ pub fn router() -> Router<Inbox> {
         .route("/login/callback", get(enter::callback))
         .route("/logout", post(enter::logout))
         .route("/assets/{name}", get(assets::serve))
+        .merge(audit::router())
         .layer(DefaultBodyLimit::max(MAX_FORM))
 }
 

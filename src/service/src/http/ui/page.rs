@@ -6,8 +6,8 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::assets::{ASSETS, Assets};
 use super::text::Visible;
+use super::visitor::Visitor;
 use crate::http::problem::Problem;
-use crate::login::Session;
 use scopewarden_core::time::UnixMillis;
 
 /// Which part of the pages one belongs to.
@@ -17,6 +17,8 @@ pub enum Part {
     Inbox,
     /// What was decided.
     History,
+    /// The audit trail.
+    Audit,
     /// Neither.
     None,
 }
@@ -43,17 +45,21 @@ pub struct Me {
     pub issuer: Visible,
     /// What forms carry.
     pub csrf: String,
+    /// Whether they may read the audit trail.
+    pub audits: bool,
 }
 
 impl Page {
     /// The frame for somebody who is logged in.
-    pub fn new(part: Part, session: &Session, now: UnixMillis) -> Self {
+    pub fn new(part: Part, visitor: &Visitor, now: UnixMillis) -> Self {
+        let Visitor { session, audits } = visitor;
         let approver = &session.approver;
         let name = approver.name.as_ref().unwrap_or(&approver.person.subject);
         let me = Me {
             name: Visible::line(name),
             issuer: Visible::line(&approver.person.issuer),
             csrf: session.csrf(),
+            audits: *audits,
         };
         Self { assets: &ASSETS, part, now: now.0, me: Some(me) }
     }
@@ -71,6 +77,11 @@ impl Page {
     /// Whether it is the history.
     pub fn is_history(&self) -> bool {
         self.part == Part::History
+    }
+
+    /// Whether it is of the audit trail.
+    pub fn is_audit(&self) -> bool {
+        self.part == Part::Audit
     }
 }
 
