@@ -28,12 +28,13 @@ ENVOY = {
     "envoy_extension_config_discovery_http_filter_scopewarden_config_reload",
     "envoy_extension_config_discovery_http_filter_scopewarden_update_rejected",
 }
-#: What is counted about the audit trail.
-AUDIT = {
-    "scopewarden_audit_records_total", "scopewarden_audit_spool_bytes", "scopewarden_audit_records_accepted_total",
-    "scopewarden_audit_duplicates_total", "scopewarden_audit_conflicts_total", "scopewarden_audit_rejected_total",
-    "scopewarden_audit_bytes_total", "scopewarden_audit_fsync_seconds", "scopewarden_audit_checkpoint_size",
-    "scopewarden_audit_index_lag_records",
+#: What the audit collector counts.
+COLLECTOR = {
+    "scopewarden_audit_records_accepted_total", "scopewarden_audit_duplicates_total", "scopewarden_audit_conflicts_total",
+    "scopewarden_audit_rejected_total", "scopewarden_audit_bytes_total", "scopewarden_audit_unavailable_total",
+    "scopewarden_audit_unauthenticated_total", "scopewarden_audit_broken_links_total",
+    "scopewarden_audit_mirror_failures_total", "scopewarden_audit_checkpoint_size", "scopewarden_audit_index_lag_records",
+    "scopewarden_audit_fsync_seconds",
 }
 
 
@@ -65,7 +66,7 @@ def queries() -> list[str]:
 def counted() -> set[str]:
     """Every metric of ours: those in the tables of the documentation."""
     pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
-    return set(re.findall(r"^\| `(scopewarden_\w+)` \|", pages, re.M)) | AUDIT
+    return set(re.findall(r"^\| `(scopewarden_\w+)` \|", pages, re.M)) | COLLECTOR
 
 
 def kept(source: object, read: object) -> bool:
@@ -125,7 +126,7 @@ def test_every_value_that_is_asked_for_is_a_value():
     known = {
         "decision": {"allow", "deny", "shadow_deny"},
         "tier": {"read", "infer", "write", "execute", "destroy", "admin"},
-        "outcome": {"ok", "failed", "acknowledged", "dropped", "refused"},
+        "outcome": {"ok", "failed", "written", "acknowledged", "dropped", "refused"},
         "reason": reasons | {"ok"},
         "instance": {".*"},
     }
