@@ -20,4 +20,6 @@ pub(crate) mod time;
 pub use collector::{Collector, StartError};
 
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 pub(crate) mod fixtures;

@@ -156,3 +156,89 @@ fn what_cannot_be_meant_is_said() {
         assert_eq!(found(&document), expected, "{document}");
     }
 }
+
+#[test]
+fn a_collector_is_read() {
+    let settings = read(&json!({"audit": {}})).unwrap();
+    assert_eq!(settings.audit, Some(Audit::default()));
+    let audit = json!({"segment_bytes": "1MiB", "keep": "90d", "index": "postgres://h/d"});
+    let audit = read(&json!({"audit": audit})).unwrap().audit.unwrap();
+    assert_eq!((audit.segment_bytes, audit.keep), (1 << 20, Some(7_776_000_000)));
+    assert_eq!(
+        read(&json!({"audit": {"segment_bytes": 65536}})).unwrap().audit.unwrap().segment_bytes,
+        65536
+    );
+    assert_eq!(
+        found(&json!({"audit": {"listen": "4318", "kep": "90d"}})),
+        [
+            "unknown-key audit.kep: unknown key `kep`",
+            "wrong-value audit.listen: invalid socket address syntax",
+        ]
+    );
+    for (audit, expected) in [
+        (json!({"tls": {"key": "k"}}), "missing-key audit.tls: missing field `certificate`"),
+        (json!({"tokens": [{"name": "a"}]}), "missing-key audit.tokens[0]: missing field `file`"),
+        (
+            json!({"segment_bytes": "64MB"}),
+            "wrong-value audit.segment_bytes: `64MB` is not a size; write bytes, `KiB` or `MiB`, such as `4MiB`",
+        ),
+        (json!({"segment_bytes": []}), "wrong-value audit.segment_bytes: not a size"),
+        (
+            json!({"keep": "90"}),
+            "wrong-value audit.keep: `90` is not a duration; write a number and a unit, such as `30s` or `5m`",
+        ),
+    ] {
+        assert_eq!(found(&json!({"audit": audit})), [expected]);
+    }
+}
+
+#[test]
+fn a_collector_that_cannot_be_meant_is_told() {
+    let file = |name: &str| json!({"name": name, "file": "/nowhere/token"});
+    for (audit, expected) in [
+        (
+            json!({"listen": "0.0.0.0:4318"}),
+            vec!["conflict audit.listen: everybody who reaches the service could write records"],
+        ),
+        (
+            json!({"listen": "127.0.0.1:8089", "index": "mysql://h/d", "keep": "0s"}),
+            vec![
+                "duplicate audit.listen: another door is at this address",
+                "wrong-value audit.index: neither SQLite nor PostgreSQL",
+                "wrong-value audit.keep: nothing would be kept",
+            ],
+        ),
+        (
+            json!({"listen": "0.0.0.0:4318", "tokens": [file("a"), file("a")]}),
+            vec![
+                "bad-file audit.tokens[0].file: cannot read `/nowhere/token`: no such file or directory",
+                "duplicate audit.tokens[1].name: `a` is `audit.tokens[0]` already",
+                "bad-file audit.tokens[1].file: cannot read `/nowhere/token`: no such file or directory",
+            ],
+        ),
+        (
+            json!({"tls": {"certificate": "/nowhere/c", "key": "/nowhere/k"}}),
+            vec![
+                "bad-file audit.tls.certificate: cannot read `/nowhere/c`: no such file or directory",
+                "bad-file audit.tls.key: cannot read `/nowhere/k`: no such file or directory",
+            ],
+        ),
+        (
+            json!({"signing_key": "scopewarden-verdict-key.json", "origin": "a+b", "segment_bytes": 1000}),
+            vec![
+                "duplicate audit.signing_key: the key that verdicts are signed with",
+                "wrong-value audit.origin: not a name that checkpoints can have",
+                "wrong-value audit.segment_bytes: not from 64KiB to 1024MiB",
+            ],
+        ),
+        (
+            json!({"read_scope": "a b", "directory": "log", "mirror": "log/mirror"}),
+            vec![
+                "wrong-value audit.read_scope: not one scope",
+                "conflict audit.mirror: whoever changes the log can change this too",
+            ],
+        ),
+    ] {
+        assert_eq!(found(&json!({"audit": audit})), expected, "{audit}");
+    }
+}

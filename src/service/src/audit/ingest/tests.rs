@@ -27,7 +27,7 @@ pub(crate) fn collecting(settings: &mut Settings) {
     });
 }
 
-fn otlp(lines: &[String]) -> Value {
+pub(crate) fn otlp(lines: &[String]) -> Value {
     let records: Vec<Value> = lines
         .iter()
         .map(|line| {
@@ -83,7 +83,7 @@ impl House {
     /// Waits until the index has so many records.
     pub(crate) async fn indexed(&self, records: u64) {
         let index = &self.service.collector().unwrap().index;
-        for _ in 0..200 {
+        for _ in 0..6000 {
             if index.filled().await.unwrap() >= records {
                 return;
             }
