@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
@@ -40,6 +41,13 @@ class Service:
             "issuers": [listed],
             **settings,
         }
+        if "audit" in self._settings:
+            #: Where the collector keeps its log.
+            self.audit_directory = directory / "audit"
+            self._settings["audit"] = {
+                "directory": str(self.audit_directory), "signing_key": str(directory / "audit-key.json"),
+                "listen": "127.0.0.1:0", **self._settings["audit"],
+            }
         self.start()
 
     def start(self) -> None:
@@ -47,12 +55,17 @@ class Service:
         self._process = subprocess.Popen(
             [BINARY, "serve", "--config", self._config], stdout=subprocess.PIPE, stderr=self._log.open("ab"), text=True
         )
-        said = dict(self._process.stdout.readline().strip().split(maxsplit=1) for _ in ("questions", "people", "keys")
+        names = ["questions", "people", "keys", *(["audit", "audit key"] if "audit" in self._settings else [])]
+        said = dict(re.split("  +", self._process.stdout.readline().strip(), maxsplit=1) for _ in names
                     if self._process.poll() is None)
-        assert said.keys() == {"questions", "people", "keys"}, self.log()[-4000:]
+        assert list(said) == names, self.log()[-4000:]
         self.questions = int(said["questions"].rsplit(":", 1)[1].split("/")[0])
         self.people = int(said["people"].rsplit(":", 1)[1])
         self.keys = json.loads(said["keys"])
+        if "audit" in said:
+            self.audit = int(said["audit"].rsplit(":", 1)[1].split("/")[0])
+            self.audit_key = said["audit key"]
+            self._settings["audit"]["listen"] = f"127.0.0.1:{self.audit}"
         self._settings["listen"] = {"questions": f"127.0.0.1:{self.questions}", "people": f"127.0.0.1:{self.people}"}
 
     def kill(self) -> None:
