@@ -25,7 +25,8 @@ class Demo:
     """The program on free ports, its output line by line."""
 
     def __init__(self, *options: str) -> None:
-        ports = [part for name in ["port", "admin-port", "upstream-port", "issuer-port", "approvals-port", "inbox-port"] for part in [f"--{name}", "0"]]
+        names = ["port", "admin-port", "upstream-port", "issuer-port", "approvals-port", "inbox-port", "audit-port"]
+        ports = [part for name in names for part in [f"--{name}", "0"]]
         command = [PROGRAM, "demo", "--envoy", envoy_binary(), "--wasm", str(WASM), *ports, *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines: list[str] = []
@@ -94,9 +95,9 @@ def approve(demo: Demo) -> None:
     demo.run(f"{program} approve {url} {waiting[0]['id']}")
 
 
-def test_the_seven_steps_do_what_they_say(demo):
+def test_the_eight_steps_do_what_they_say(demo):
     assert list(demo.tokens) == ["ALICE", "BOB", "CAROL"]
-    *steps, last = demo.steps
+    *steps, delete, audit = demo.steps
     answers = [demo.run(step) for step in steps]
     assert len(answers) == 6, demo.text
     nobody, alice_looks, alice_prompts, bob_prompts, bob_hears, bob_deletes = answers
@@ -108,10 +109,18 @@ def test_the_seven_steps_do_what_they_say(demo):
     assert said.endswith("You said: my key is AKIA[masked:aws], keep it") and bob_hears.count("content") > 10
     assert bob_deletes.startswith("HTTP/1.1 403 ") and "autogen:model:delete" in bob_deletes
     with ThreadPoolExecutor() as pool:
-        carol = pool.submit(demo.run, last)
+        carol = pool.submit(demo.run, delete)
         approve(demo)
         assert carol.result(20).startswith("HTTP/1.1 200 ")
     assert '"id":"gpt-4o"' not in demo.run(demo.steps[1]), "the model is gone"
+
+    def deletion() -> dict | None:
+        records = [found["record"] for found in json.loads(demo.run(audit))["records"]]
+        return next((r for r in records if r["kind"] == "decision" and r["decision"] == "allow"), None)
+
+    record = wait_for(deletion, "the record of it", 10, 0.3)
+    assert record["principal"]["subject"] == "carol"
+    assert [approver["subject"] for approver in record["approval"]["approvers"]] == ["dave"]
 
 
 def test_decisions_are_shown_as_they_are_made(demo):

@@ -26,6 +26,8 @@ pub(super) struct Setup<'a> {
     pub issuer: SocketAddr,
     /// The approval service, for proxies.
     pub approvals: SocketAddr,
+    /// The collector, for proxies.
+    pub records: SocketAddr,
     /// The filter.
     pub wasm: &'a Path,
     /// The policy.
@@ -50,14 +52,30 @@ pub(super) fn policy(issuer: SocketAddr) -> Result<Source, String> {
     Source::from_bytes("envoy.yaml", policy.to_string().as_bytes())
 }
 
-/// A policy whose approvals are asked for at the demonstration's own service; `None` when it has none.
-pub(super) fn with_approvals(policy: &Node, questions: SocketAddr, keys: &Value) -> Option<Node> {
+/// A policy whose approvals are asked for, and whose records are collected, by the demonstration's own service.
+pub(super) fn with_service(
+    policy: &Node,
+    questions: SocketAddr,
+    keys: &Value,
+    records: SocketAddr,
+) -> Result<Node, String> {
     let mut policy = Value::from(policy);
-    let approvals = policy.get_mut("approvals")?.as_object_mut()?;
-    approvals.insert("cluster".to_owned(), json!("approvals"));
-    approvals.insert("url".to_owned(), json!(format!("http://{questions}/v1/approvals")));
-    approvals.insert("verdict_keys".to_owned(), json!({ "inline": keys }));
-    Node::from_json(policy.to_string().as_bytes()).ok()
+    let section = |policy: &mut Value, name: &str, members: Value| {
+        if let (Some(section), Value::Object(members)) =
+            (policy.get_mut(name).and_then(Value::as_object_mut), members)
+        {
+            section.extend(members);
+        }
+    };
+    let approvals = json!({
+        "cluster": "approvals",
+        "url": format!("http://{questions}/v1/approvals"),
+        "verdict_keys": { "inline": keys },
+    });
+    section(&mut policy, "approvals", approvals);
+    let audit = json!({ "cluster": "audit", "url": format!("http://{records}/v1/logs") });
+    section(&mut policy, "audit", audit);
+    Node::from_json(policy.to_string().as_bytes()).map_err(|e| e.to_string())
 }
 
 /// Where the policy is in the filter's entry.
@@ -104,6 +122,7 @@ fn change(config: &mut Value, setup: &Setup<'_>) -> Option<()> {
     set_endpoint(config, "idp", &setup.issuer.ip().to_string(), setup.issuer.port())?;
     let approvals = setup.approvals;
     set_endpoint(config, "approvals", &approvals.ip().to_string(), approvals.port())?;
+    set_endpoint(config, "audit", &setup.records.ip().to_string(), setup.records.port())?;
     let upstream = &setup.upstream;
     set_endpoint(config, "upstream", &upstream.host, upstream.port)?;
     if let Some(key) = &upstream.key {
@@ -162,17 +181,27 @@ mod tests {
             },
             issuer: "127.0.0.1:1004".parse().unwrap(),
             approvals: "127.0.0.1:1006".parse().unwrap(),
+            records: "127.0.0.1:1007".parse().unwrap(),
             wasm: Path::new("/x/filter.wasm"),
             policy: &policy,
             body: 1005,
         })
         .unwrap();
-        for old in ["9901", "18080", "18081", "8088", "dist/", "demo-upstream-key"] {
+        for old in ["9901", "18080", "18081", "8088", "4318", "dist/", "demo-upstream-key"] {
             assert!(!text.contains(old), "{old} is left");
         }
-        for new in
-            ["1001", "1002", "1003", "1004", "1005", "1006", "/x/filter.wasm", "Bearer k", "other"]
-        {
+        for new in [
+            "1001",
+            "1002",
+            "1003",
+            "1004",
+            "1005",
+            "1006",
+            "1007",
+            "/x/filter.wasm",
+            "Bearer k",
+            "other",
+        ] {
             assert!(text.contains(new), "{new} is missing");
         }
         let config: Value = serde_json::from_str(&text).unwrap();

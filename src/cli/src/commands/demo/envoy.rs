@@ -36,7 +36,7 @@ impl Envoy {
         let mut child = Command::new(program)
             .arg("--config-path")
             .arg(config)
-            .args(["--log-level", "warning", "--component-log-level", "wasm:info"])
+            .args(["--log-level", "warning", "--component-log-level", "wasm:debug"])
             .args(["--concurrency", "2", "--disable-hot-restart"])
             .stdin(Stdio::null())
             // The access log: the decision records say more.

@@ -12,7 +12,7 @@ pub(super) struct Badge {
 }
 
 /// One thing to try: what it shows, and the command.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 8] = [
     ("Nobody passes without a token: 401, as an OpenAI error.", "curl -i {URL}/v1/models"),
     (
         "Alice may look: 200 and four models.",
@@ -47,6 +47,14 @@ const STEPS: [(&str, &str); 7] = [
          #    log in as Dave, look at what exactly she is about to do, and approve: her call goes on, once.",
         "curl -i -X DELETE {URL}/v1/models/gpt-4o -H \"authorization: Bearer $CAROL\"",
     ),
+    (
+        "All of it is on record: who asked for what, who approved it, and what was said. In a browser:\n  \
+         #    {INBOX}/login?subject=erin&scopes=scopewarden:audit:read\n  \
+         #    log in as Erin, and go to {INBOX}/audit",
+        "curl -sG {INBOX}/v1/audit/records --data-urlencode 'q=operation=openai.models.delete' \\\n     \
+         -H \"authorization: Bearer $(curl -s {INBOX}/login/token -d subject=erin \\\n     \
+         -d scopes=scopewarden:audit:read | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\"",
+    ),
 ];
 
 /// The guide as text with styles.
@@ -65,7 +73,7 @@ pub(super) fn text(url: &str, inbox: &str, badges: &[Badge], minutes: u64) -> St
     }
     let _ = writeln!(out, "\n{bold}Then try:{bold:#}");
     for (n, (shows, command)) in (1..).zip(STEPS) {
-        let command = command.replace("{URL}", url);
+        let command = command.replace("{URL}", url).replace("{INBOX}", inbox);
         let shows = shows.replace("{INBOX}", inbox);
         let _ = writeln!(out, "\n  {dim}# {n}. {shows}{dim:#}\n  {command}");
     }

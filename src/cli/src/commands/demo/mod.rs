@@ -13,7 +13,7 @@ use std::time::Duration;
 use scopewarden_core::identity::KeySource;
 use scopewarden_core::policy::Policy;
 use scopewarden_service::serve::Service;
-use scopewarden_service::settings::{Listen, Settings};
+use scopewarden_service::settings::{Audit, Listen, Settings};
 use scopewarden_testkit::demo::issuer::{Issuer, JWKS_PATH};
 use scopewarden_testkit::demo::people::PEOPLE;
 use scopewarden_testkit::demo::{Server, upstream};
@@ -78,6 +78,9 @@ pub struct Args {
     /// The inbox, where people approve
     #[arg(long, default_value_t = 8089)]
     inbox_port: u16,
+    /// The collector of records
+    #[arg(long, default_value_t = 4318)]
+    audit_port: u16,
 }
 
 /// Runs the command until it is interrupted.
@@ -117,9 +120,11 @@ async fn demonstrate(
     // Readable by this user only: the upstream's key and the approvals are in it.
     let folder = tempfile::Builder::new().prefix("scopewarden-demo-").tempdir()?;
     let service = approvals(args, folder.path()).await?;
-    let loaded = ask_here(loaded, &service)?;
     let inbox = format!("http://{}", service.people);
     step(io, &format!("approval service on {}, inbox at {inbox}", service.questions))?;
+    let records = service.records.ok_or_else(|| Failure::new("the collector did not start"))?;
+    step(io, &format!("collector of records on {records}"))?;
+    let loaded = ask_here(loaded, &service, records)?;
     let issuer = Arc::new(issuer(&loaded)?);
     let provider = Server::start(issuer_address, Arc::clone(&issuer).router())
         .await
@@ -133,6 +138,7 @@ async fn demonstrate(
         upstream,
         issuer: issuer_address,
         approvals: service.questions,
+        records,
         wasm,
         policy: &loaded.node,
         body: loaded.policy.max_body_bytes,
@@ -241,10 +247,11 @@ fn policy(args: &Args, issuer_address: SocketAddr, io: &mut Io<'_>) -> Result<Lo
     Ok(loaded)
 }
 
-/// The approval service, in this program: with everything in a folder that goes when the demonstration ends.
+/// The approval service and the collector, in this program: with everything in a folder that goes when the demonstration ends.
 async fn approvals(args: &Args, folder: &Path) -> Result<Service, Failure> {
     let questions = free_port(args.approvals_port, "the approval service", "--approvals-port")?;
     let people = free_port(args.inbox_port, "the inbox", "--inbox-port")?;
+    let records = free_port(args.audit_port, "the collector", "--audit-port")?;
     let settings = Settings {
         database: format!("sqlite:{}", folder.join("approvals.db").display()),
         signing_key: folder.join("verdict-key.json"),
@@ -254,19 +261,26 @@ async fn approvals(args: &Args, folder: &Path) -> Result<Service, Failure> {
             ..Listen::default()
         },
         dev_login: true,
+        audit: Some(Audit {
+            directory: folder.join("audit"),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, records)),
+            signing_key: folder.join("audit-key.json"),
+            ..Audit::default()
+        }),
         ..Settings::default()
     };
     Service::start(&settings).await.map_err(|e| Failure::new(e.to_string()))
 }
 
-/// The policy with its approvals asked for here.
-fn ask_here(loaded: Loaded, service: &Service) -> Result<Loaded, Failure> {
-    let keys = service.desk().signer.jwks();
-    let Some(node) = config::with_approvals(&loaded.node, service.questions, &keys) else {
+/// The policy with its approvals asked for, and its records collected here.
+fn ask_here(loaded: Loaded, service: &Service, records: SocketAddr) -> Result<Loaded, Failure> {
+    if loaded.policy.approvals.is_none() && loaded.policy.audit.is_none() {
         return Ok(loaded);
-    };
+    }
+    let keys = service.desk().signer.jwks();
+    let node = config::with_service(&loaded.node, service.questions, &keys, records)?;
     let (policy, _) = Policy::compile(&node)
-        .map_err(|_| Failure::new("the policy cannot be asked for approvals here"))?;
+        .map_err(|_| Failure::new("the policy cannot be served by the demonstration"))?;
     Ok(Loaded { node, policy })
 }
 
