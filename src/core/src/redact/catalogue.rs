@@ -260,6 +260,30 @@ fn assignment() -> Shape {
     }
 }
 
+/// Ends of the names of members whose values are secrets, in small letters and without what separates words. Others that are so called
+/// in text, such as `token` and `secret`, are names of pages and of places where secrets are, too.
+const MEMBERS: [&str; 7] =
+    ["apikey", "secretkey", "accesskey", "privatekey", "clientsecret", "password", "passwd"];
+
+/// The value of a member that is called like a secret: what looks like a code, and is no URL.
+pub fn member_value() -> Shape {
+    Shape {
+        literals: Vec::new(),
+        not_after: Set::EMPTY,
+        runs: vec![Run::from(Set::of(b"!-9;-~"), 10)],
+        secret: (0, 1),
+        proof: Proof::Code(48),
+    }
+}
+
+/// Whether a member of this name has a secret for a value.
+pub fn is_secret_name(name: &[u8]) -> bool {
+    MEMBERS.iter().any(|end| {
+        let mut letters = name.iter().rev().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+        end.bytes().rev().all(|byte| letters.next().is_some_and(|l| l.eq_ignore_ascii_case(&byte)))
+    })
+}
+
 /// `Authorization: Bearer …` and `Basic …`, as request dumps show them.
 fn authorization() -> Vec<Shape> {
     ["Bearer ", "bearer ", "Basic ", "basic "]
@@ -268,4 +292,37 @@ fn authorization() -> Vec<Shape> {
             Shape::token(&[literal], Run::from(Set::of(b"A-Za-z0-9_.~+/=-"), 16), Proof::Mixed)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for name in [
+            "password",
+            "api_key",
+            "openai-api-key",
+            "apiKey",
+            "CLIENT_SECRET",
+            "dbPassword",
+            "aws_secret_access_key",
+        ] {
+            assert!(is_secret_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "",
+            "key",
+            "token",
+            "next_page_token",
+            "secret",
+            "secret_name",
+            "password_hint",
+            "api_keys",
+            "passwords",
+        ] {
+            assert!(!is_secret_name(name.as_bytes()), "{name}");
+        }
+    }
 }

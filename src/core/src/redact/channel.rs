@@ -120,6 +120,11 @@ struct Masked {
 }
 
 impl Channel {
+    /// A text begins that is the value of a member called like a secret.
+    pub fn begin_member(&mut self, rules: &Rules) {
+        self.scanner.begin_member(rules);
+    }
+
     /// Takes bytes that stand for themselves.
     pub fn plain(&mut self, rules: &Rules, bytes: &[u8], tally: &mut Tally, out: &mut Vec<u8>) {
         self.raw.extend_from_slice(bytes);

@@ -1,7 +1,7 @@
 //! What is looked for.
 
 use super::action::Actions;
-use super::catalogue::secrets;
+use super::catalogue::{member_value, secrets};
 use super::email::LOCAL;
 use super::ipv6;
 use super::literal::Literals;
@@ -27,6 +27,8 @@ pub struct Detectors {
     pub(super) sieve: Sieve,
     pub(super) literals: Literals,
     pub(super) shapes: Vec<(Shape, u16)>,
+    /// Which shape the values of members have that are called like secrets.
+    pub(super) member: Option<u16>,
     names: Vec<String>,
     email: Option<u16>,
     iban: Option<u16>,
@@ -48,6 +50,7 @@ impl Detectors {
             sieve: Sieve::new(),
             literals: Literals::default(),
             shapes: Vec::new(),
+            member: None,
             names: Vec::new(),
             email: None,
             iban: None,
@@ -60,6 +63,10 @@ impl Detectors {
         for known in known {
             let id = built.name(known.name);
             built.shapes.extend(known.shapes.into_iter().map(|shape| (shape, id)));
+            if known.name == "assignment" {
+                built.member = u16::try_from(built.shapes.len()).ok();
+                built.shapes.push((member_value(), id));
+            }
         }
         for (name, pattern) in own {
             let id = built.name(&name);

@@ -65,6 +65,17 @@ pub struct Scanner {
 }
 
 impl Scanner {
+    /// The text begins as the value of a member that is called like a secret.
+    pub fn begin_member(&mut self, rules: &Rules) {
+        let shape = rules.detectors.member;
+        let named = shape.and_then(|n| Some((n, rules.detectors.shapes.get(usize::from(n))?)));
+        if let Some((name, (shape, detector))) = named
+            && !rules.off.has(*detector)
+        {
+            self.live.push(Candidate::new(name, shape, self.at));
+        }
+    }
+
     /// Takes the next piece. Says what of the text is settled now, part by part.
     pub fn feed(&mut self, rules: &Rules, piece: &[u8], parts: &mut Vec<Part>) {
         let looks = Looks::new(rules);

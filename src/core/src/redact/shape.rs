@@ -54,6 +54,8 @@ pub enum Proof {
     Mixed,
     /// At least so many sixteenths of a bit in each byte.
     Random(u32),
+    /// The same, and letters as well as digits.
+    Code(u32),
 }
 
 /// A place in a text that a shape may fit.
@@ -240,7 +242,7 @@ impl Candidate {
         let enough = match shape.proof {
             Proof::None | Proof::Mixed => self.count >= min,
             // Judged once, by its beginning: the same wherever the text is cut.
-            Proof::Random(_) => usize::from(self.count) >= SAMPLE,
+            Proof::Random(_) | Proof::Code(_) => usize::from(self.count) >= SAMPLE,
         };
         // With a run after the secret, it is one when that has come, too.
         self.certain |= enough && self.proven(shape);
@@ -257,7 +259,7 @@ impl Candidate {
             && match shape.proof {
                 Proof::None => false,
                 Proof::Mixed => self.count >= MIXED_WITHIN,
-                Proof::Random(_) => usize::from(self.count) >= SAMPLE,
+                Proof::Random(_) | Proof::Code(_) => usize::from(self.count) >= SAMPLE,
             }
     }
 
@@ -265,9 +267,10 @@ impl Candidate {
         match shape.proof {
             Proof::None => true,
             Proof::Mixed => self.kinds == 7,
-            Proof::Random(least) => {
+            Proof::Random(least) | Proof::Code(least) => {
+                let code = self.kinds & 4 != 0 && self.kinds & 3 != 0;
                 let sample = self.sample.get(..usize::from(self.count)).unwrap_or(&self.sample);
-                entropy(sample) >= least
+                (code || matches!(shape.proof, Proof::Random(_))) && entropy(sample) >= least
             }
         }
     }

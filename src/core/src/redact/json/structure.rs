@@ -1,5 +1,6 @@
 //! What stands between the strings: where values begin and end, and where it is no JSON.
 
+use super::super::catalogue::is_secret_name;
 use super::super::path::Place;
 use super::{
     Json, Level, Logprobs, MAX_DEPTH, MAX_DEPTH_WITHIN, Number, OnUncertain, Sink, State, Stop,
@@ -48,6 +49,9 @@ impl Json {
                 self.begin_value(to);
                 self.put(raw, to);
                 self.text.begin(self.level.saturating_add(1), self.place);
+                if self.is_in(true) && is_secret_name(&self.name) {
+                    self.text.begin_member();
+                }
                 self.state = State::String { name: false };
             }
             (State::Name { .. }, b'"') => {

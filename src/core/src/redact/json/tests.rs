@@ -92,6 +92,45 @@ fn json_in_strings_is_read_once_more() {
 }
 
 #[test]
+fn what_is_called_a_secret_and_looks_like_one_is_one() {
+    let rules = rules(&[]);
+    for (text, expected) in [
+        (r#"{"password":"q8Zx0;Lm2V x"}"#, r#"{"password":"[masked:assignment] x"}"#),
+        (
+            r#"{"a":{"api\u005fkey" : "q8\u005ax0Lm2Vt7\\"}}"#,
+            r#"{"a":{"api\u005fkey" : "[masked:assignment]"}}"#,
+        ),
+        (
+            r#"{"t":"{\"apiKey\":\"q8Zx0Lm2Vt7RwY5sKd\"}"}"#,
+            r#"{"t":"{\"apiKey\":\"[masked:assignment]\"}"}"#,
+        ),
+        (
+            r#"{"passwd":"postgres://a:s3cr3t@db"}"#,
+            r#"{"passwd":"postgres://a:[masked:connection_string]@db"}"#,
+        ),
+    ] {
+        assert_eq!(whole(&rules, text), expected);
+        for cut in 0..text.len() {
+            let (a, b) = text.as_bytes().split_at(cut);
+            assert_eq!(masked(&rules, [a, b]), expected, "cut at {cut}");
+        }
+    }
+    for text in [
+        r#"{"password":"correct horse battery 1"}"#,
+        r#"{"password":"Adgangskode"}"#,
+        r#"{"password":{"type":"string"},"x":"q8Zx0Lm2Vt7RwY5sKd"}"#,
+        r#"{"password":["q8Zx0Lm2Vt7RwY5sKd"]}"#,
+        r#"{"password":"https://example.com/users/1/password?reset=q8Zx0Lm2Vt7"}"#,
+        r#"{"api_key":null,"next_page_token":"q8Zx0Lm2Vt7RwY5sKd"}"#,
+        r#"{"secret":"projects/123/secrets/db-password-2"}"#,
+        r#"{"api_key":"2026-11-24T10:15:00.123Z"}"#,
+        r#"["password","q8Zx0Lm2Vt7RwY5sKd"]"#,
+    ] {
+        assert_eq!(whole(&rules, text), text);
+    }
+}
+
+#[test]
 fn nothing_is_a_number_that_is_not_scanned() {
     let rules = rules(&[]);
     for (text, expected) in [

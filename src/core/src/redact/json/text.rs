@@ -20,6 +20,8 @@ pub struct Text {
     open: bool,
     /// Something has come.
     begun: bool,
+    /// It is the value of a member that is called like a secret.
+    named: bool,
     /// In how many strings it stands.
     level: u8,
     place: Place,
@@ -30,14 +32,21 @@ impl Text {
     pub fn begin(&mut self, level: u8, place: Place) {
         self.open = level <= MAX_LEVEL;
         self.begun = false;
+        self.named = false;
         self.level = level;
         self.place = place;
+    }
+
+    /// The text that begins is the value of a member called like a secret.
+    pub fn begin_member(&mut self) {
+        self.named = true;
     }
 
     /// Takes a text as a whole, if nothing can be in it.
     pub fn pass(&mut self, text: &[u8], to: &mut Sink<'_>) -> bool {
         let json = matches!(text.get(blanks(text)), Some(b'{' | b'[' | b'"'));
-        let passes = !(self.begun || self.open && json) && to.rules.detectors.is_clean(text);
+        let passes =
+            !(self.begun || self.named || self.open && json) && to.rules.detectors.is_clean(text);
         if passes {
             to.put(text);
         }
@@ -87,7 +96,7 @@ impl Text {
 
     /// Takes characters that are no JSON, whatever they look like.
     pub fn scan(&mut self, text: &[u8], to: &mut Sink<'_>) {
-        self.begun = true;
+        self.scans(to);
         if !text.is_empty() {
             self.channel.plain(to.rules, text, to.tally, to.out);
         }
@@ -95,8 +104,15 @@ impl Text {
 
     /// Takes characters that are no JSON, written as `raw`.
     pub fn scan_spelled(&mut self, raw: &[u8], text: &[u8], to: &mut Sink<'_>) {
-        self.begun = true;
+        self.scans(to);
         self.channel.escape(to.rules, raw, text, to.tally, to.out);
+    }
+
+    fn scans(&mut self, to: &Sink<'_>) {
+        self.begun = true;
+        if std::mem::take(&mut self.named) {
+            self.channel.begin_member(to.rules);
+        }
     }
 
     /// It has ended; another may begin.

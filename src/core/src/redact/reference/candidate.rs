@@ -113,7 +113,7 @@ impl Candidate {
         let enough = match shape.proof {
             Proof::None | Proof::Mixed => self.count >= min,
             // Judged once, by its beginning: the same wherever the text is cut.
-            Proof::Random(_) => usize::from(self.count) >= SAMPLE,
+            Proof::Random(_) | Proof::Code(_) => usize::from(self.count) >= SAMPLE,
         };
         // With a run after the secret, it is one when that has come, too.
         self.certain |= enough && self.proven(shape);
@@ -130,7 +130,7 @@ impl Candidate {
             && match shape.proof {
                 Proof::None => false,
                 Proof::Mixed => self.count >= MIXED_WITHIN,
-                Proof::Random(_) => usize::from(self.count) >= SAMPLE,
+                Proof::Random(_) | Proof::Code(_) => usize::from(self.count) >= SAMPLE,
             }
     }
 
@@ -138,7 +138,7 @@ impl Candidate {
         match shape.proof {
             Proof::None => true,
             Proof::Mixed => self.kinds == 7,
-            Proof::Random(least) => {
+            Proof::Random(least) | Proof::Code(least) => {
                 let sample = self.sample.get(..usize::from(self.count)).unwrap_or(&self.sample);
                 entropy(sample) >= least
             }
