@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 from conftest import closing, load_policy, running
 from fakes.scripted import Script, Scripted
 from harness import raw
+from harness.browser import Chromium
 from harness.config import Setup
 from harness.envoy import Envoy, wait_for
 from harness.service import BINARY, SCOPE, Service
@@ -36,7 +38,7 @@ def collector(tmp_path_factory, issuer) -> Iterator[Service]:
     token = directory / "edge-token"
     token.write_text(load_policy("audit")["audit"]["token"] + "\n")
     audit = {"tokens": [{"name": "edge", "file": str(token)}], "mirror": str(directory / "mirror.notes")}
-    with closing(Service(directory, issuer, f"sqlite:{directory}/approvals.db", audit=audit)) as it:
+    with closing(Service(directory, issuer, f"sqlite:{directory}/approvals.db", dev_login=True, audit=audit)) as it:
         yield it
         assert it.alive(), it.log()[-4000:]
 
@@ -92,10 +94,30 @@ def test_who_asked_who_approved_and_what_the_session_said(edge, issuer, collecto
     session = collector.api("GET", f"/v1/audit/sessions/trace:{TRACE}", collector.token("ada", READ))
     said = [r["record"] for r in session.json()["records"] if r["record"]["kind"] == "decision"]
     assert [record["operation"] for record in said] == ["openai.chat.completions.create", "openai.models.delete"]
-    assert "is ft:old used?" in said[0]["request"]["body"] and "not used any more" in said[0]["response"]["body"]
+    assert "is ft:old used?" in said[0]["request"]["body"] and "not used any" in said[0]["response"]["body"]
     assert search(collector, '"not used any"') == [said[0]]
     checked = verify(collector)
     assert checked.returncode == 0, checked.stdout
+
+    # The same, by an auditor with a browser.
+    with closing(Chromium()) as chromium:
+        ada = chromium.person(collector)
+        ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
+        ada.press("Log in")
+        ada.page.goto(f"{ada.inbox}/audit")
+        ada.page.get_by_role("searchbox", name="Search").fill("operation=openai.models.delete model=ft:old kind=decision")
+        ada.press("Search")
+        ada.looks("audit-deletion-found")
+        ada.page.locator("#records a[href^='/audit/records/']").first.click()
+        expect(ada.page.get_by_role("heading", level=1)).to_contain_text("carol")
+        expect(ada.page.get_by_role("region", name="Approval")).to_contain_text("bo")
+        ada.looks("audit-deletion")
+        ada.page.get_by_role("link", name="Replay the session").click()
+        session = ada.page.locator("ol.session")
+        expect(session).to_contain_text("is ft:old used?")
+        expect(session).to_contain_text("ft:old is not used any more")
+        ada.looks("audit-deletion-session")
+        chromium.leave()
 
 
 def test_readers_need_the_scope_and_senders_the_token(edge, issuer, collector):
@@ -147,7 +169,7 @@ def test_what_was_decided_can_be_decided_again(edge, issuer, collector, tmp_path
     candidate = tmp_path / "candidate.yaml"
     candidate.write_text(yaml.safe_dump(policy))
     ran = subprocess.run(
-        [BINARY, "replay", "--policy", candidate, "--records", collector.audit_directory], capture_output=True, text=True
+        [BINARY, "replay", "--policy", candidate, collector.audit_directory], capture_output=True, text=True
     )
     assert ran.returncode == 1, ran.stderr
     assert "rita" in ran.stdout and "openai.models.list" in ran.stdout

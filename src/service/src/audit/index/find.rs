@@ -67,13 +67,13 @@ impl Index {
         Ok(Some(Found { row, hash, before, after }))
     }
 
-    /// The records of a session, the oldest first; at most [`MAX_SESSION`].
+    /// The records of a session, the oldest request first, whichever worker's arrived first; at most [`MAX_SESSION`].
     ///
     /// # Errors
     /// [`IndexError`].
     pub async fn session(&self, key: &str) -> Result<Vec<Row>, IndexError> {
         let query = "SELECT r.idx, r.segment, r.position, r.length, r.session FROM audit_records r \
-                     WHERE r.session = $1 AND r.session <> '' ORDER BY r.idx LIMIT $2";
+                     WHERE r.session = $1 AND r.session <> '' ORDER BY r.time, r.idx LIMIT $2";
         let query = sqlx::query(query).bind(clean(key.to_owned())).bind(i64::from(MAX_SESSION));
         let rows = query.fetch_all(&self.readers).await?;
         let places = rows.iter().map(place).collect::<Result<_, _>>()?;

@@ -58,7 +58,8 @@ pub fn exchanges(rows: &[Row], shown: &[Row], now: UnixMillis) -> Vec<Exchange> 
 
 /// Which part of a session a page shows, and where the parts before and after it begin.
 pub fn part(rows: &[Row], from: Option<u64>) -> (&[Row], Option<u64>, Option<u64>) {
-    let begin = from.map_or(0, |from| rows.partition_point(|row| row.index < from));
+    let place = |from| rows.iter().position(|row| row.index == from);
+    let begin = from.and_then(place).unwrap_or_default();
     let end = begin.saturating_add(PAGE).min(rows.len());
     let at = |place: usize| rows.get(place).map(|row| row.index);
     let earlier = (begin > 0).then(|| at(begin.saturating_sub(PAGE))).flatten();
