@@ -24,4 +24,7 @@ macro_rules! pages {
     };
 }
 
-pages!(approvals, check, decide, demo, explain, ops, redact, render, schema, serve, token, usage);
+pages!(
+    approvals, audit, check, decide, demo, explain, ops, redact, render, replay, schema, serve,
+    test, token, usage
+);

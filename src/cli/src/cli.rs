@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     approvals, audit, check, decide, demo, explain, ops, redact, render, replay, schema, serve,
-    token,
+    suggest, test, token,
 };
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
@@ -49,6 +49,10 @@ enum Command {
     Audit(audit::Args),
     /// Ask a candidate policy about requests that were recorded
     Replay(replay::Args),
+    /// Draft the narrowest policy that allows what was recorded as allowed
+    Suggest(suggest::Args),
+    /// Run policy tests: requests, and what a policy has to say of them
+    Test(test::Args),
     /// Try it: a demo API, an identity provider, and Envoy with the filter
     Demo(demo::Args),
 }
@@ -72,6 +76,8 @@ impl Cli {
             Command::Approvals(args) => approvals::run(args, io),
             Command::Audit(args) => audit::run(args, io),
             Command::Replay(args) => replay::run(args, io),
+            Command::Suggest(args) => suggest::run(args, io),
+            Command::Test(args) => test::run(args, io),
             Command::Demo(args) => demo::run(args, io),
         }
     }

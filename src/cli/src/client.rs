@@ -54,6 +54,13 @@ impl Part {
         }
     }
 
+    const fn example(self) -> &'static str {
+        match self {
+            Self::Approvals => "write it as `https://approvals.example.com`",
+            Self::Audit => "write it as `https://audit.example.com`",
+        }
+    }
+
     const fn elsewhere(self) -> &'static str {
         match self {
             Self::Approvals => "`scopewarden approvals list` shows what waits",
@@ -103,7 +110,7 @@ impl From<std::io::Error> for Lost {
 
 impl Client {
     pub(crate) fn new(access: Access<'_>) -> Result<Self, Failure> {
-        let url = url(access.url)?;
+        let url = url(access.url, access.part)?;
         let mut http = reqwest::Client::builder()
             .connect_timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
@@ -226,8 +233,8 @@ impl Client {
 }
 
 /// An address to which a token may be sent.
-fn url(text: &str) -> Result<Url, Failure> {
-    let help = "write it as `https://approvals.example.com`";
+fn url(text: &str, part: Part) -> Result<Url, Failure> {
+    let help = part.example();
     let Ok(url) = Url::parse(text) else {
         return Err(Failure::with_help(format!("`{}` is not a URL", printable(text)), help));
     };

@@ -35,7 +35,7 @@ mod walk;
 pub use checkpoint::Checkpoint;
 pub use finding::{Break, BreakKind, Place, Remark, RemarkKind};
 pub use line::{Hash, MAX_LINE, StreamId};
-pub use note::VerifierKey;
+pub use note::{VerifierKey, last_note};
 pub use report::{Checkpoints, Report, StreamReport};
 pub use run::{Options, verify};
 pub use source::{Directory, File, Segment, Source, Unreadable};

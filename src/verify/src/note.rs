@@ -148,6 +148,12 @@ impl<'a> Iterator for Notes<'a> {
     }
 }
 
+/// The last whole note of a file, as it stands there.
+pub fn last_note(file: &str) -> Option<String> {
+    let (_, text, signatures) = Notes::new(file).last()?;
+    Some(format!("{text}\n{signatures}\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,4 +12,6 @@ pub mod render;
 pub mod replay;
 pub mod schema;
 pub mod serve;
+pub mod suggest;
+pub mod test;
 pub mod token;

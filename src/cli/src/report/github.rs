@@ -34,11 +34,11 @@ fn command(source: &Source, finding: &Finding) -> String {
 }
 
 /// Escapes what the runner reads as the end of a command.
-fn data(text: &str) -> String {
+pub(crate) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// Escapes what the runner reads as the end of a property, too.
-fn property(text: &str) -> String {
+pub(crate) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a document, shown: to a person, to a program, to a pull request.
 
-mod github;
+pub(crate) mod github;
 mod human;
 mod json;
 

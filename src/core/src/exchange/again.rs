@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::held::{Caller, Ready};
 use super::journal::Journal;
-use super::{World, judge, open};
+use super::{World, open};
 use crate::approval::{Holds, NoGate};
 use crate::audit::Standing;
 use crate::decide::{Decision, Denial, Judgement};
-use crate::http::RequestHead;
+use crate::http::{Headers, RequestHead};
 use crate::identity::{KeyRing, NoHost, Principal, Properties, TokenCache};
 use crate::policy::{OperationId, Policy};
 use crate::reason::Reason;
@@ -20,7 +20,7 @@ use crate::time::UnixMicros;
 /// What is known of a request.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The head. Nothing is read from its `Authorization`.
+    /// The head. Its `Authorization` is left out: nothing is proven here.
     pub head: RequestHead,
     /// The whole body; `None` when there was none.
     pub body: Option<Vec<u8>>,
@@ -48,22 +48,23 @@ pub fn again(policy: &Policy, known: Known) -> Again {
 }
 
 fn judge_known(policy: &Policy, known: Known, journal: &mut Journal) -> Result<Judgement, Denial> {
-    let mut held = open::open(policy, known.head, known.body.is_none(), journal)?;
-    held.caller = match known.caller {
-        Some(principal) => Caller::Proven(Arc::new(principal)),
-        None if judge::is_public(policy, held.endpoint(policy)) => Caller::Unknown,
-        None => {
-            let reason = Reason::IdentityMissing;
-            Caller::Refused(Denial::new(reason, reason.meaning().trim()))
-        }
-    };
+    let mut head = known.head;
+    let mut headers = Headers::new();
+    for (name, value) in head.headers.iter().filter(|(name, _)| *name != b"authorization") {
+        headers.push(name, value);
+    }
+    head.headers = headers;
+    let mut held = open::open(policy, head, known.body.is_none(), journal)?;
+    if let Some(principal) = known.caller {
+        held.caller = Caller::Proven(Arc::new(principal));
+    }
     if let Some(body) = &known.body {
         held.receive(policy, body.len(), Some(body));
     }
-    // The caller is not looked up: nothing of this is used.
+    // Without a caller and without a token there is nothing to be looked up in any of this.
     let mut world = World {
         now: UnixMicros::default(),
-        keys: &mut KeyRing::new(&[]),
+        keys: &mut KeyRing::new(&policy.identity.issuers),
         tokens: &mut TokenCache::default(),
         signatures: &NoHost,
         properties: &Nothing,

@@ -1,8 +1,10 @@
 //! `scopewarden audit`.
 
+mod export;
 pub(crate) mod log;
 mod progress;
 mod remote;
+mod search;
 mod verify;
 mod write;
 
@@ -20,6 +22,10 @@ pub struct Args {
 enum Command {
     /// Find out whether a log is what was written
     Verify(verify::Args),
+    /// Find records: who asked for what, and what came of it
+    Search(search::Args),
+    /// Write records as they are in the log
+    Export(export::Args),
 }
 
 /// Runs the command.
@@ -29,5 +35,7 @@ enum Command {
 pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match &args.command {
         Command::Verify(args) => verify::run(args, io),
+        Command::Search(args) => search::run(args, io),
+        Command::Export(args) => export::run(args, io),
     }
 }

@@ -29,12 +29,19 @@ impl Remote {
             Answer::Done(listed) => listed,
             Answer::Refused(why) => return Err(Failure::new(why)),
         };
-        let files = listed.get("segments").and_then(Value::as_array).into_iter().flatten();
-        let files = files.filter_map(|file| {
-            let name = file.get("name")?.as_str()?.to_owned();
-            Some((name, file.get("bytes").and_then(Value::as_u64).unwrap_or(0)))
-        });
-        Ok(Self { client, runtime, files: files.collect() })
+        let mut files = Vec::new();
+        for segment in listed.get("segments").and_then(Value::as_array).into_iter().flatten() {
+            let bytes = |name| segment.get(name).and_then(Value::as_u64).unwrap_or(0);
+            let Some(name) = segment.get("name").and_then(Value::as_str) else { continue };
+            files.push((name.to_owned(), bytes("bytes")));
+            if bytes("notes_bytes") > 0 {
+                files.push((name.replace(".jsonl", ".notes"), bytes("notes_bytes")));
+            }
+        }
+        if listed.get("pruned") == Some(&Value::Bool(true)) {
+            files.push(("pruned".to_owned(), 0));
+        }
+        Ok(Self { client, runtime, files })
     }
 
     fn fetch(&self, name: &str) -> Result<Vec<u8>, Unreadable> {

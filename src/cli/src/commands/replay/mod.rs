@@ -1,9 +1,9 @@
 //! `scopewarden replay`.
 
-mod compare;
+pub(crate) mod compare;
 mod needs;
 mod rebuild;
-mod recorded;
+pub(crate) mod recorded;
 mod write;
 
 use super::audit::log::{Log, unreadable};
@@ -70,6 +70,13 @@ fn compare(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         true
     });
     read.map_err(unreadable)?;
+    // A log of something else must not pass for one without flips.
+    if outcome.requests == 0 {
+        return Err(Failure::with_help(
+            format!("`{}` has no record of a request that was decided", args.log.log),
+            "replay takes what `audit` in a policy, or the proxy's log, has of `kind` `decision`",
+        ));
+    }
     if args.json {
         writeln!(io.out, "{:#}", write::json(&outcome))?;
     } else {
@@ -79,4 +86,4 @@ fn compare(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

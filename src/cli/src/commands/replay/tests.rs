@@ -27,8 +27,27 @@ fn suites(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Every suite of scenarios: its policy as recording, that policy compiled, and the record of each case, with its name.
+pub(crate) fn recorded(payload: &str) -> Vec<(Node, Arc<Policy>, Vec<(String, String)>)> {
+    let mut paths = Vec::new();
+    suites(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios"), &mut paths);
+    assert!(paths.len() > 8);
+    let of = |path: &PathBuf| {
+        let suite = scenario::load(path).unwrap();
+        let (node, policy) = recording(&suite.policy, payload);
+        let policy = Arc::new(policy);
+        let records = suite.cases.iter().map(|case| {
+            let run = native::run(&policy, &suite, case, native::Chunking::Whole, NOW).unwrap();
+            (format!("{}: {}", path.display(), case.name), run.record.to_string())
+        });
+        let records = records.collect();
+        (node, policy, records)
+    };
+    paths.iter().map(of).collect()
+}
+
 /// With everything on record that a policy can ask for.
-fn recording(policy: &Node, payload: &str) -> Policy {
+fn recording(policy: &Node, payload: &str) -> (Node, Policy) {
     let Node::Object(mut members) = policy.clone() else { panic!() };
     let text = |text: &str| Node::String(text.to_owned());
     members.push((
@@ -40,37 +59,22 @@ fn recording(policy: &Node, payload: &str) -> Policy {
             ("on_unavailable".to_owned(), text("spool")),
         ]),
     ));
-    let compiled = Policy::compile(&Node::Object(members));
-    compiled.unwrap_or_else(|found| panic!("{found:?}")).0
+    let node = Node::Object(members);
+    let compiled = Policy::compile(&node).unwrap_or_else(|found| panic!("{found:?}")).0;
+    (node, compiled)
 }
 
 /// Every scenario's record under its policy, replayed under the same policy.
 fn replayed(payload: &str) -> Outcome {
-    let mut paths = Vec::new();
-    suites(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios"), &mut paths);
-    assert!(paths.len() > 8);
     let mut all = Outcome::default();
-    for path in paths {
-        let suite = scenario::load(&path).unwrap();
-        let policy = Arc::new(recording(&suite.policy, payload));
+    for (_, policy, records) in recorded(payload) {
         let candidate = Candidate { policy: &policy, then: Some(&policy), passed: false };
-        for case in &suite.cases {
-            let run = native::run(&policy, &suite, case, native::Chunking::Whole, NOW).unwrap();
+        for (name, record) in records {
             let mut one = Outcome::default();
-            one.line(run.record.to_string().as_bytes(), &candidate);
-            assert!(
-                one.changes.is_empty(),
-                "{}: {}: {:#}\n{:#}",
-                path.display(),
-                case.name,
-                write::json(&one),
-                run.record
-            );
+            one.line(record.as_bytes(), &candidate);
+            assert!(one.changes.is_empty(), "{name}: {:#}\n{record}", write::json(&one));
             all.requests += one.requests;
             all.same += one.same;
-            for (missing, count) in one.unknown {
-                all.unknown.entry(missing).or_insert(count);
-            }
         }
     }
     all
