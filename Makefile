@@ -70,6 +70,11 @@ crashes: wasm $(VENV)/e2e/.ok ## kill the approval service under load, 50 times 
 audit-outage: wasm $(VENV)/e2e/.ok ## the sink of records is down for ten minutes under load: no record is lost (SECONDS=600 RATE=500)
 	PYTHONPATH=tests/e2e $(VENV)/e2e/bin/python -m outage SECONDS=$(or $(SECONDS),600) RATE=$(or $(RATE),500)
 
+audit-kills: wasm $(VENV)/e2e/.ok ## kill Envoy, and then the collector, under load: what was released is on record (KILLS=50)
+	cargo build --locked -p scopewarden-cli
+	KILLS=$(or $(KILLS),50) SCOPEWARDEN=$(TARGET_DIR)/debug/scopewarden $(VENV)/e2e/bin/pytest -c tests/e2e/pytest.ini --timeout 1200 \
+	  tests/e2e/test_audit_ends.py tests/e2e/test_collector.py -k killed
+
 # Without the standard harness, which needs threads: wasm-bindgen's, of the version that the lock has.
 test-wasm: ## core's own tests on wasm32-unknown-unknown, under Node
 	@.ci/need node

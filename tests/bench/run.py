@@ -117,6 +117,11 @@ def requests(bench: Bench, rounds: int) -> list[Figure]:
         ratio("envoy.ext_authz_vs_none", "ext_authz", "none"),
         ratio("envoy.body64k_vs_lua_that_only_buffers", "body64k", "body64k_lua_buffers"),
         ratio("envoy.body64k_vs_none", "body64k", "body64k_none"),
+        *(
+            Figure(f"audit.cpu_per_record_us.{body}_{payload}", [a - b for a, b in zip(cost[f"{body}_{payload}"], cost[body])], "µs")
+            for body in ("body1k", "body64k")
+            for payload in ("digest", "redacted")
+        ),
         *(Figure(f"cpu.{name}_us", values, "µs") for name, values in cost.items()),
     ]
 

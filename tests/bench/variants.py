@@ -18,7 +18,8 @@ class Variant:
     name: str
     filters: list[dict]
     path: str = configs.HEAD_PATH
-    body: bool = False
+    #: Bytes of the request's body; 0 for a request without one.
+    body: int = 0
     wasm_log: str = "warn"
     #: What an unproven caller gets; `None` where nothing guards.
     refusal: int | None = None
@@ -27,6 +28,10 @@ class Variant:
 
     def cpu_ns(self) -> int:
         return sum(process.cpu_ns() for process in [self.envoy, *self.also])
+
+
+#: Bytes of a long body, and of a short one.
+LONG, SHORT = 64 * 1024, 1024
 
 
 def variants(sides: configs.Sides) -> list[Variant]:
@@ -43,11 +48,23 @@ def variants(sides: configs.Sides) -> list[Variant]:
         Variant("native_cached", configs.native(sides.issuer, cached=True), refusal=401),
         Variant("native", configs.native(sides.issuer, cached=False), refusal=401),
         Variant("ext_authz", [configs.ext_authz()]),
-        Variant("body64k_none", [], path=configs.CHAT_PATH, body=True),
-        Variant("body64k_lua", [read_all], path=configs.CHAT_PATH, body=True),
-        Variant("body64k_lua_buffers", [configs.lua("")], path=configs.CHAT_PATH, body=True),
-        Variant("body64k", [ours], path=configs.CHAT_PATH, body=True, refusal=401),
+        Variant("body64k_none", [], path=configs.CHAT_PATH, body=LONG),
+        Variant("body64k_lua", [read_all], path=configs.CHAT_PATH, body=LONG),
+        Variant("body64k_lua_buffers", [configs.lua("")], path=configs.CHAT_PATH, body=LONG),
+        Variant("body64k", [ours], path=configs.CHAT_PATH, body=LONG, refusal=401),
+        Variant("body1k", [ours], path=configs.CHAT_PATH, body=SHORT, refusal=401),
+        *(
+            Variant(f"{body}_{payload}", [recorded(sides, payload)], path=configs.CHAT_PATH, body=size, refusal=401)
+            for body, size in (("body64k", LONG), ("body1k", SHORT))
+            for payload in ("digest", "redacted")
+        ),
     ]
+
+
+def recorded(sides: configs.Sides, payload: str) -> dict:
+    """The filter with records that go to a sink: the upstream, which takes everything."""
+    audit = {"cluster": "upstream", "url": "http://sink.test/v1/logs", "payload": payload}
+    return configs.wasm(sides.wasm, {**configs.policy(sides.issuer), "audit": audit})
 
 
 class Bench:
@@ -56,8 +73,9 @@ class Bench:
     def __init__(self, envoy: str, sides: configs.Sides, authz: Server, directory: Path) -> None:
         self.binary, self.sides, self.directory = envoy, sides, directory
         self.token = sides.issuer.token(0)
-        self.body = directory / "chat.json"
-        self.body.write_bytes(chat_body(64 * 1024))
+        self.bodies = {size: directory / f"chat-{size}.json" for size in (LONG, SHORT)}
+        for size, file in self.bodies.items():
+            file.write_bytes(chat_body(size))
         self.variants = variants(sides)
         for variant in self.variants:
             variant.envoy = self.start(variant)
@@ -78,7 +96,7 @@ class Bench:
         return next(v for v in self.variants if v.name == name)
 
     def send(self, variant: Variant, requests: int) -> None:
-        load.h2load(variant.envoy.port, variant.path, self.token, requests, self.body if variant.body else None)
+        load.h2load(variant.envoy.port, variant.path, self.token, requests, self.bodies.get(variant.body))
 
     def cpu_us(self, variant: Variant, requests: int) -> float:
         """CPU time of the side for one request, in microseconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import threading
 import time
@@ -94,9 +95,9 @@ def test_a_crash_is_told_by_another_worker(start, issuer, sink, tmp_path):
     assert str(head["of"]["seq"] - delivered) in json.dumps(found), found
 
 
-@pytest.mark.parametrize("rounds", [5])
-def test_what_was_released_has_its_intent_when_the_proxy_is_killed(start, issuer, sink, upstream, tmp_path, rounds):
-    """The long form of this, with 50 rounds, is `make audit-kills`."""
+def test_what_was_released_has_its_intent_when_the_proxy_is_killed(start, issuer, sink, upstream, tmp_path):
+    """`make audit-kills` does it fifty times."""
+    rounds = int(os.environ.get("KILLS", 5))
     before = len(upstream.requests)
     for _ in range(rounds):
         kill_under_load(start(load_policy("audit"), audit=sink.port), issuer)

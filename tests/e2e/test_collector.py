@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -129,16 +130,17 @@ def test_readers_need_the_scope_and_senders_the_token(edge, issuer, collector):
         assert answer.status == 401
 
 
-def delete_until(edge: Envoy, issuer, done: threading.Event, answers: list[raw.Response]) -> None:
+def look_until(edge: Envoy, issuer, done: threading.Event, answers: list[raw.Response]) -> None:
     token = issuer.token("autogen:model:read", "autogen:response:write")
     while not done.is_set():
         answers.append(raw.request(edge.port, "GET", "/v1/models", token))
 
 
-@pytest.mark.parametrize("rounds", [4])
-def test_a_collector_that_is_killed_loses_nothing(edge, issuer, collector, rounds):
+def test_a_collector_that_is_killed_loses_nothing(edge, issuer, collector):
+    """`make audit-kills` does it fifty times."""
+    rounds = int(os.environ.get("KILLS", 4))
     answers, done = [], threading.Event()
-    threads = [threading.Thread(target=delete_until, args=(edge, issuer, done, answers)) for _ in range(3)]
+    threads = [threading.Thread(target=look_until, args=(edge, issuer, done, answers)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for _ in range(rounds):
@@ -158,7 +160,7 @@ def test_a_collector_that_is_killed_loses_nothing(edge, issuer, collector, round
 
     wait_for(lambda: wanted <= kept(), "every record", 40, 0.5)
     checked = wait_for(lambda: (c := verify(collector)).returncode == 0 and c, "a log that is sound", 5, 0.5)
-    assert "0 " in checked.stdout or "sound" in checked.stdout.lower()
+    assert "sound" in checked.stdout
 
 
 def test_what_was_decided_can_be_decided_again(edge, issuer, collector, tmp_path):

@@ -9,6 +9,9 @@ use super::settings::Payload;
 use super::{Hash, veil};
 use crate::redact::{Kind, Masker, Rules};
 
+/// How much is masked before it is seen whether that is enough, in bytes.
+const MASKED_AT_ONCE: usize = 4096;
+
 /// Takes a body as it passes. It holds what is shown and no more.
 #[derive(Clone, Debug)]
 pub struct Capture {
@@ -58,15 +61,25 @@ impl Capture {
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         let Some(mut masker) = self.masker.take() else { return };
         let mut masked = Vec::new();
-        let went = masker.feed(piece, &mut masked);
-        let went = if end { went.and_then(|()| masker.finish(&mut masked)) } else { went };
-        self.show(&masked);
-        match went {
-            Ok(()) if !self.cut && !end => self.masker = Some(masker),
-            Ok(()) => {}
+        // What comes after enough is shown is not looked at.
+        for part in piece.chunks(MASKED_AT_ONCE) {
+            masked.clear();
+            let went = masker.feed(part, &mut masked);
+            self.show(&masked);
             // What cannot be masked is not shown.
-            Err(_) => self.cut = true,
+            self.cut |= went.is_err();
+            if self.cut {
+                return;
+            }
         }
+        if !end {
+            self.masker = Some(masker);
+            return;
+        }
+        masked.clear();
+        let went = masker.finish(&mut masked);
+        self.show(&masked);
+        self.cut |= went.is_err();
     }
 
     /// Takes what somebody else has masked.
