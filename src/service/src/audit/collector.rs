@@ -205,3 +205,7 @@ impl Collector {
         self.index.close().await;
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests count what they made themselves")]
+mod tests;
