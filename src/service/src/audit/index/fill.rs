@@ -241,18 +241,26 @@ async fn insert(
         }
         query.execute(&mut *connection).await?;
     }
-    let values = "INSERT INTO audit_values (name, value, idx) VALUES ($1, $2, $3)";
-    for entry in entries {
-        for (name, value) in &entry.values {
-            let query =
-                sqlx::query(values).bind(*name).bind(value.as_str()).bind(signed(entry.idx));
-            query.execute(&mut *connection).await?;
+    let values: Vec<_> = entries
+        .iter()
+        .flat_map(|entry| entry.values.iter().map(|(name, value)| (*name, value, entry.idx)))
+        .collect();
+    for chunk in values.chunks(ROWS) {
+        let statement = schema::values(kind, "audit_values (name, value, idx)", 3, chunk.len());
+        let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(chunk.len() == ROWS);
+        for (name, value, idx) in chunk {
+            query = query.bind(*name).bind(value.as_str()).bind(signed(*idx));
         }
+        query.execute(&mut *connection).await?;
     }
     if kind == Kind::Sqlite {
-        let statement = "INSERT INTO audit_words (rowid, words) VALUES ($1, $2)";
-        for entry in entries.iter().filter(|entry| !entry.words.is_empty()) {
-            let query = sqlx::query(statement).bind(signed(entry.idx)).bind(entry.words.join(" "));
+        let spoken: Vec<_> = entries.iter().filter(|entry| !entry.words.is_empty()).collect();
+        for chunk in spoken.chunks(ROWS) {
+            let statement = schema::values(kind, "audit_words (rowid, words)", 2, chunk.len());
+            let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(chunk.len() == ROWS);
+            for entry in chunk {
+                query = query.bind(signed(entry.idx)).bind(entry.words.join(" "));
+            }
             query.execute(&mut *connection).await?;
         }
     }

@@ -82,20 +82,35 @@ pub(super) fn create(kind: Kind) -> Vec<String> {
 /// The statement that puts `rows` records there.
 pub(super) fn insert(kind: Kind, rows: usize) -> String {
     let columns = NUMBERS.iter().chain(&TEXTS).copied().collect::<Vec<_>>();
-    let words = kind == Kind::Postgres;
-    let width = columns.len().saturating_add(usize::from(words));
-    let mut text = format!(
-        "INSERT INTO audit_records ({}{}) VALUES ",
-        columns.join(", "),
-        if words { ", words" } else { "" }
-    );
+    let (words, last) = match kind {
+        Kind::Sqlite => ("", ""),
+        Kind::Postgres => (", words", "::tsvector"),
+    };
+    let width = columns.len().saturating_add(usize::from(kind == Kind::Postgres));
+    let target = format!("audit_records ({}{words})", columns.join(", "));
+    statement(kind, &target, width, rows, last)
+}
+
+/// The statement that puts `rows` rows of `width` values into `target`.
+pub(super) fn values(kind: Kind, target: &str, width: usize, rows: usize) -> String {
+    statement(kind, target, width, rows, "")
+}
+
+/// The same, with a cast of the last value of each row.
+///
+/// To SQLite `$1` is a name, which it looks for among all others each time that a value is bound: thousands of values take `?`.
+fn statement(kind: Kind, target: &str, width: usize, rows: usize, cast: &str) -> String {
+    let mut text = format!("INSERT INTO {target} VALUES ");
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for column in 1..=width {
             let number = row.saturating_mul(width).saturating_add(column);
-            let cast = if words && column == width { "::tsvector" } else { "" };
             let comma = if column == 1 { "" } else { "," };
-            text.push_str(&format!("{comma}${number}{cast}"));
+            let cast = if column == width { cast } else { "" };
+            match kind {
+                Kind::Sqlite => text.push_str(&format!("{comma}?")),
+                Kind::Postgres => text.push_str(&format!("{comma}${number}{cast}")),
+            }
         }
         text.push(')');
     }
