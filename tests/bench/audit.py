@@ -122,7 +122,7 @@ class Collector:
 
     def metric(self, name: str) -> int:
         text = self._ask(self.records, "GET", "/metrics")
-        return int(re.search(rf"^scopewarden_audit_{name} (\d+)$", text, re.M)[1])
+        return int(re.search(rf"^scopewarden_audit_{name} (\d+)$", text, re.MULTILINE)[1])
 
     def wait_for_index(self) -> float:
         """Seconds until everything can be found."""

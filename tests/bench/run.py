@@ -61,7 +61,8 @@ def main() -> None:
         figures += streams.measure(bench.binary, sides, processor, directory, arguments.rounds)
         for server in (authz, upstream, events, processor):
             server.stop()
-    figures += approvals(arguments.scopewarden, arguments.rounds)
+    figures += service("approvals.py", arguments.scopewarden, min(arguments.rounds, 7))
+    figures += service("audit.py", arguments.scopewarden, arguments.audit_records, min(arguments.rounds, 7))
     figures.append(Figure("wasm.kib", [arguments.wasm.stat().st_size / 1024], "KiB", 900))
     report.write(figures, arguments.out / "summary.json")
 
@@ -76,16 +77,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--redact-wasm", type=Path, required=True, help="masking as a module")
     parser.add_argument("--out", type=Path, required=True, help="where summary.json goes")
     parser.add_argument("--rounds", type=int, default=31, help="rounds in which every side takes its turn")
+    parser.add_argument("--audit-records", type=int, default=5_000_000, help="records of the audit trail that are searched")
     parser.add_argument("--starts", type=int, default=7, help="times that Envoy is started")
     return parser.parse_args()
 
 
-def approvals(scopewarden: Path, rounds: int) -> list[Figure]:
+def service(script: str, scopewarden: Path, *numbers: int) -> list[Figure]:
     """A process of its own: it uses the servers of the end-to-end tests, which have modules of the same names."""
     here = Path(__file__).resolve().parent
     environment = {**os.environ, "SCOPEWARDEN": str(scopewarden), "PYTHONPATH": str(here.parent / "e2e")}
-    arguments = [sys.executable, "-P", here / "approvals.py", str(min(rounds, 7))]
-    out = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment).stdout
+    arguments = [sys.executable, "-P", here / script, *map(str, numbers)]
+    out = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
     return [Figure(**figure) for figure in json.loads(out)]
 
 

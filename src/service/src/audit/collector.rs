@@ -207,5 +207,4 @@ impl Collector {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "tests count what they made themselves")]
 mod tests;

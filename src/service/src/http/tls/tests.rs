@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::{Certificate, Client, Identity};
 
 use crate::serve::{Service, StartError};
-use crate::settings::{Settings, Tls};
+use crate::settings::{Audit, Settings, Tls};
 
 /// An authority that writes what it signs into a folder.
 struct Authority {
@@ -88,6 +88,35 @@ async fn a8_only_proxies_with_a_certificate_may_ask() {
     assert_eq!(known.get(&url).send().await.unwrap().status(), 200);
     service.stop().await;
     assert!(known.get(&url).send().await.is_err());
+}
+
+#[tokio::test]
+async fn only_senders_with_a_certificate_may_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (certificate, key) = ours.issue("localhost");
+    let tls = Tls {
+        certificate: write(folder.path(), "server.pem", &certificate),
+        key: write(folder.path(), "server.key", &key),
+        client_ca: Some(write(folder.path(), "ca.pem", &ours.pem)),
+    };
+    let mut settings = settings(folder.path(), tls.clone());
+    settings.audit = Some(Audit {
+        directory: folder.path().join("audit"),
+        // With certificates it may be any address.
+        listen: "0.0.0.0:0".parse().unwrap(),
+        tls: Some(tls),
+        signing_key: folder.path().join("audit-key.json"),
+        ..Audit::default()
+    });
+    let service = Service::start(&settings).await.unwrap();
+    let url = format!("https://localhost:{}/v1/logs", service.records.unwrap().port());
+    let send = |client: Client| client.post(&url).json(&serde_json::json!({})).send();
+    assert_eq!(send(ours.client(Some(ours.issue("proxy")))).await.unwrap().status(), 200);
+    for stranger in [ours.client(None), ours.client(Some(theirs.issue("proxy")))] {
+        assert!(send(stranger).await.is_err());
+    }
+    service.stop().await;
 }
 
 #[tokio::test]
