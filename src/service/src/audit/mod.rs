@@ -8,6 +8,7 @@
 //! The segments and their checkpoints are the evidence. The index is made from them, and can be thrown away.
 
 mod collector;
+pub mod export;
 pub mod index;
 pub mod ingest;
 pub mod log;

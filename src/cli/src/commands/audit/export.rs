@@ -1,7 +1,9 @@
 //! `scopewarden audit export`.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
+use scopewarden_service::audit::export::{ExportError, Table};
 use scopewarden_service::audit::query::Query;
 use scopewarden_verify::{Source, last_note, walk};
 use serde_json::Value;
@@ -20,7 +22,8 @@ use crate::source::os_reason;
 #[command(after_help = "Examples:\n  \
     scopewarden audit export audit --checkpoint export.checkpoint > export.jsonl\n  \
     scopewarden audit verify export.jsonl --checkpoint export.checkpoint --key 'scopewarden-audit+…'\n  \
-    scopewarden audit export audit --query 'principal=alice since=7d' > alice.jsonl")]
+    scopewarden audit export audit --query 'principal=alice since=7d' > alice.jsonl\n  \
+    scopewarden audit export audit --parquet audit.parquet")]
 pub(super) struct Args {
     #[command(flatten)]
     log: Log,
@@ -30,6 +33,9 @@ pub(super) struct Args {
     /// Write the newest checkpoint to this file
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Write a Parquet table to this file instead: a row for each record, its line among the columns
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -43,22 +49,47 @@ pub(super) fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
             Failure::new(format!("cannot write `{}`: {}", file.display(), os_reason(&e)))
         })?;
     }
-    let mut written = Ok(());
+    let mut table = args.parquet.as_deref().map(create).transpose()?;
+    let mut written: Result<(), Failure> = Ok(());
     let mut begins = None;
     let read = walk(&*source, &mut |at, line| {
         begins.get_or_insert(at.index);
         if query.as_ref().is_none_or(|query| selects(query, line)) {
-            written = io.bytes.write_all(line).and_then(|()| io.bytes.write_all(b"\n"));
+            written = match &mut table {
+                None => io
+                    .bytes
+                    .write_all(line)
+                    .and_then(|()| io.bytes.write_all(b"\n"))
+                    .map_err(Into::into),
+                // What is not UTF-8 is no record either, and is told as such.
+                Some(table) => table
+                    .push(at.index, std::str::from_utf8(line).unwrap_or_default())
+                    .map_err(failed),
+            };
         }
         written.is_ok()
     });
     read.map_err(unreadable)?;
     written?;
     io.bytes.flush()?;
+    if let Some(table) = table {
+        table.finish().map_err(failed)?.sync_all()?;
+    }
     if let (None, Some(begins @ 1..)) = (&query, begins) {
         writeln!(io.err, "note: the log begins with record {begins}: those before were removed")?;
     }
     Ok(Exit::Success)
+}
+
+fn create(file: &Path) -> Result<Table<File>, Failure> {
+    let opened = File::create(file).map_err(|e| {
+        Failure::new(format!("cannot write `{}`: {}", file.display(), os_reason(&e)))
+    })?;
+    Table::new(opened).map_err(failed)
+}
+
+fn failed(error: ExportError) -> Failure {
+    Failure::new(error.to_string())
 }
 
 fn selects(query: &Query, line: &[u8]) -> bool {
