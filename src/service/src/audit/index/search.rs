@@ -159,20 +159,22 @@ impl Index {
         let mut best = None;
         for (n, term) in query.terms.iter().enumerate() {
             let Test::Field(field, pattern) = &term.test else { continue };
-            let Some(value) = pattern.as_exact().filter(|_| !term.negated && !field.is_many())
-            else {
+            if term.negated || field.is_many() {
                 continue;
-            };
+            }
             let name = field.name();
             let mut probe = Builder::new(self.kind);
             probe.push(&format!(
-                "SELECT COUNT(*) FROM (SELECT 1 FROM audit_records WHERE {name} <> '' AND {name} = "
+                "SELECT COUNT(*) FROM (SELECT 1 FROM audit_records WHERE {name} <> '' AND "
             ));
-            probe
-                .bind(Value::Text(clean(value.to_owned())))
-                .push(" LIMIT ")
-                .bind(Value::Number(RARE))
-                .push(") AS some");
+            match (pattern.as_exact(), pattern.pieces().first()) {
+                (Some(_), _) => value(&mut probe, name, pattern, true),
+                (None, Some(prefix)) if !prefix.is_empty() => {
+                    value(&mut probe, name, pattern, true)
+                }
+                _ => continue,
+            }
+            probe.push(" LIMIT ").bind(Value::Number(RARE)).push(") AS some");
             let count: i64 = probe.statement().fetch_one(&self.readers).await?.try_get(0)?;
             if best.is_none_or(|(fewest, _)| count < fewest) {
                 best = Some((count, n));
@@ -222,6 +224,8 @@ impl Index {
                 "r.idx"
             }
         };
+        // What is rare is sorted, so that SQLite does not go through all records in order instead.
+        let idx = if driver.is_some() { format!("+{idx}") } else { idx.to_owned() };
         sql.push(&format!("{idx} >= ")).bind(Value::Number(low));
         sql.push(&format!(" AND {idx} < ")).bind(Value::Number(high));
         for (n, term) in query.terms.iter().enumerate() {
