@@ -39,3 +39,6 @@ pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(args, io),
     }
 }
+
+#[cfg(test)]
+mod tests;

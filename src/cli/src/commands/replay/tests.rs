@@ -27,11 +27,11 @@ fn suites(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A suite of scenarios: its policy as recording, that policy compiled, and the record of each case, with its name.
-type Recorded = (Node, Arc<Policy>, Vec<(String, String)>);
+/// A suite of scenarios: its policy as recording, that policy compiled, and each case's name and record.
+type Recording = (Node, Arc<Policy>, Vec<(String, String)>);
 
-/// Every suite of scenarios.
-pub(crate) fn recorded(payload: &str) -> Vec<Recorded> {
+/// What all scenarios leave on record.
+pub(crate) fn recorded(payload: &str) -> Vec<Recording> {
     let mut paths = Vec::new();
     suites(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios"), &mut paths);
     assert!(paths.len() > 8);
