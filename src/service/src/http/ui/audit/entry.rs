@@ -165,8 +165,11 @@ impl Entry {
 fn note(record: &Value) -> String {
     match text(record, "kind") {
         "stream" => {
-            let (instance, policy) = (text(record, "instance"), text(record, "policy"));
-            format!("proxy {instance} with policy {policy}, mode {}", text(record, "mode"))
+            let proxy = match text(record, "instance") {
+                "" => "a proxy".to_owned(),
+                instance => format!("proxy {instance}"),
+            };
+            format!("{proxy} with policy {}, mode {}", text(record, "policy"), text(record, "mode"))
         }
         "head" => {
             let stream = deep(record, "/of/stream").unwrap_or_default();

@@ -341,6 +341,26 @@ async fn a_session_is_replayed_in_order() {
 }
 
 #[tokio::test]
+async fn a_session_is_in_the_order_of_its_requests() {
+    // Two workers send at their own times.
+    let (mut one, mut two) = (Chain::new(1), Chain::new(2));
+    let said = |text: &str| {
+        let body = json!({"input": text}).to_string();
+        json!({"session": {"run": "r"}, "request": story::kept("application/json", &body)})
+    };
+    let lines = [
+        one.line(&decision(10, "r-2", &said("second"))),
+        one.line(&decision(30, "r-4", &said("fourth"))),
+        two.line(&decision(5, "r-1", &said("first"))),
+        two.line(&decision(20, "r-3", &said("third"))),
+    ];
+    let archive = Archive::of(&lines).await;
+    let page = archive.reader().await.get("/audit/sessions/run:r").await;
+    let at = |text: &str| page.text.find(&format!("<p class=\"piece text\">{text}")).unwrap();
+    assert!(["first", "second", "third", "fourth"].map(at).is_sorted(), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_long_session_has_pages() {
     let mut chain = Chain::new(7);
     let said = json!({"session": {"run": "a/b?c"}});
