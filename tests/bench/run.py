@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import audit_verify
 import configs
 import load
 import report
@@ -63,6 +64,7 @@ def main() -> None:
             server.stop()
     figures += service("approvals.py", arguments.scopewarden, min(arguments.rounds, 7))
     figures += service("audit.py", arguments.scopewarden, arguments.audit_records, min(arguments.rounds, 7))
+    figures += audit_verify.measure(arguments.scopewarden, arguments.rounds)
     figures.append(Figure("wasm.kib", [arguments.wasm.stat().st_size / 1024], "KiB", 900))
     report.write(figures, arguments.out / "summary.json")
 

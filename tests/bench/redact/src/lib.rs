@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use samples::{Random, document, events, prose};
-use scopewarden_core::redact::{Detectors, Kind, Masker, PERSONAL, Rules, secrets};
+use scopewarden_core::redact::{Detectors, Kind, Masker, PERSONAL, Pattern, Rules, secrets};
 use serde_json::Value;
 
 /// Bytes of each text.
@@ -28,6 +28,8 @@ pub enum Work {
     SseSerde,
     /// English is masked by all detectors.
     ProseMasked,
+    /// English is masked by all detectors and five patterns of a user's own.
+    ProseOwn,
     /// English is copied.
     ProseCopied,
     /// The literals of all detectors are looked for in English by the `aho-corasick` crate.
@@ -35,12 +37,13 @@ pub enum Work {
 }
 
 /// All of it, in the order of its numbers.
-pub const ALL: [Work; 7] = [
+pub const ALL: [Work; 8] = [
     Work::JsonMasked,
     Work::JsonSerde,
     Work::SseMasked,
     Work::SseSerde,
     Work::ProseMasked,
+    Work::ProseOwn,
     Work::ProseCopied,
     Work::ProseAho,
 ];
@@ -49,6 +52,7 @@ pub const ALL: [Work; 7] = [
 #[derive(Debug)]
 pub struct Bench {
     rules: Arc<Rules>,
+    own: Arc<Rules>,
     json: String,
     sse: String,
     events: Vec<String>,
@@ -62,7 +66,10 @@ impl Default for Bench {
     fn default() -> Self {
         let known = secrets();
         let names = known.iter().map(|known| known.name).chain(PERSONAL);
-        let rules = Arc::new(Rules::new(Detectors::new(names, Vec::new())));
+        let rules = Arc::new(Rules::new(Detectors::new(names.clone(), Vec::new())));
+        let own = OWN.iter().filter_map(|own| Some(((*own).to_owned(), Pattern::new(own).ok()?)));
+        let own: Vec<_> = own.collect();
+        assert_eq!(own.len(), OWN.len(), "each is a pattern");
         let literals =
             known.iter().flat_map(|known| &known.shapes).flat_map(|shape| &shape.literals);
         let literals = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals).ok();
@@ -75,11 +82,21 @@ impl Default for Bench {
             stream: Masker::new(Arc::clone(&rules), Kind::of(EVENTS)),
             out: Vec::with_capacity(BYTES.saturating_mul(2)),
             rules,
+            own: Arc::new(Rules::new(Detectors::new(names, own))),
             events,
             literals,
         }
     }
 }
+
+/// Patterns as people write them: for employees, invoices, projects, hosts and accounts.
+const OWN: [&str; 5] = [
+    "EMP-[0-9]{6}",
+    r"\bINV[0-9]{4}/[0-9]{5}\b",
+    "(?i)project (falcon|osprey|kestrel)",
+    r"\b[a-z]{2,12}[0-9]{1,3}\.corp\.example\b",
+    r"\bacct_[A-Za-z0-9]{16,24}\b",
+];
 
 const EVENTS: &[u8] = b"text/event-stream";
 
@@ -89,7 +106,7 @@ impl Bench {
         match work {
             Work::JsonMasked | Work::JsonSerde => &self.json,
             Work::SseMasked | Work::SseSerde => &self.sse,
-            Work::ProseMasked | Work::ProseCopied | Work::ProseAho => &self.prose,
+            Work::ProseMasked | Work::ProseOwn | Work::ProseCopied | Work::ProseAho => &self.prose,
         }
     }
 
@@ -101,9 +118,10 @@ impl Bench {
         let text = text.get(..length.min(text.len())).unwrap_or_default();
         let pieces = || text.chunks(piece.max(1));
         match work {
-            Work::JsonMasked => self.mask(b"application/json", pieces(), &mut out),
-            Work::SseMasked => self.mask(EVENTS, pieces(), &mut out),
-            Work::ProseMasked => self.mask(b"text/plain", pieces(), &mut out),
+            Work::JsonMasked => mask(&self.rules, b"application/json", pieces(), &mut out),
+            Work::SseMasked => mask(&self.rules, EVENTS, pieces(), &mut out),
+            Work::ProseMasked => mask(&self.rules, b"text/plain", pieces(), &mut out),
+            Work::ProseOwn => mask(&self.own, b"text/plain", pieces(), &mut out),
             Work::JsonSerde => serde(text, &mut out),
             Work::SseSerde => {
                 for event in self.events.iter().map(String::as_bytes) {
@@ -133,21 +151,21 @@ impl Bench {
         let went = self.stream.feed(event, &mut self.out).is_ok();
         if went { self.out.len() } else { 0 }
     }
+}
 
-    fn mask<'t>(
-        &self,
-        content_type: &[u8],
-        pieces: impl Iterator<Item = &'t [u8]>,
-        out: &mut Vec<u8>,
-    ) {
-        let mut masker = Masker::new(Arc::clone(&self.rules), Kind::of(content_type));
-        let mut went = Ok(());
-        for piece in pieces {
-            went = went.and(masker.feed(piece, out));
-        }
-        if went.and(masker.finish(out)).is_err() {
-            out.clear();
-        }
+fn mask<'t>(
+    rules: &Arc<Rules>,
+    content_type: &[u8],
+    pieces: impl Iterator<Item = &'t [u8]>,
+    out: &mut Vec<u8>,
+) {
+    let mut masker = Masker::new(Arc::clone(rules), Kind::of(content_type));
+    let mut went = Ok(());
+    for piece in pieces {
+        went = went.and(masker.feed(piece, out));
+    }
+    if went.and(masker.finish(out)).is_err() {
+        out.clear();
     }
 }
 

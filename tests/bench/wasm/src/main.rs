@@ -65,8 +65,16 @@ fn side(side: &mut dyn Side, name: &str) -> Result<Vec<Value>, Box<dyn Error>> {
         figure(&format!("{name}.linear_ratio"), linear, "ratio", target(2.1)),
         figure(&format!("{name}.linear_ratio_bytes"), single, "ratio", target(2.1)),
     ];
-    let names =
-        ["json", "json_serde", "sse", "sse_serde", "prose", "prose_memcpy", "prose_aho_corasick"];
+    let names = [
+        "json",
+        "json_serde",
+        "sse",
+        "sse_serde",
+        "prose",
+        "prose_5_own",
+        "prose_memcpy",
+        "prose_aho_corasick",
+    ];
     for (what, speeds) in names.into_iter().zip(speeds) {
         let least = target(250.0).filter(|_| what == "prose");
         figures.push(at_least(&format!("{name}.{what}_mbps"), speeds, "MB/s", least));
