@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from conftest import closing, load_policy, running, start_service
+from conftest import closing, load_policy, running
 from fakes.scripted import Script, Scripted
-from fakes.sink import Sink
 from harness import raw
+from harness.browser import Chromium
 from harness.config import Setup
 from harness.envoy import Envoy, wait_for
 from harness.service import SCOPE, Service
 
 SCOPES = ["autogen:prompt", "autogen:model:read", "autogen:model:delete", "autogen:response:write", "autogen:file:delete"]
 ALNUM = string.ascii_letters + string.digits
+READ = "scopewarden:audit:read"
 #: What is public of a secret: its kind shows.
 PUBLIC = 12
 
@@ -57,25 +58,24 @@ def scripted() -> Iterator[Scripted]:
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with closing(Sink()) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def deciders(tmp_path_factory, issuer, databases) -> Iterator[Service]:
+def deciders(tmp_path_factory, issuer) -> Iterator[Service]:
+    """Where people decide, and records are kept."""
     directory = tmp_path_factory.mktemp("deciders")
-    with closing(start_service(directory, issuer, f"sqlite:{directory}/approvals.db")) as it:
+    token = directory / "edge-token"
+    token.write_text(load_policy("audit")["audit"]["token"])
+    audit = {"tokens": [{"name": "edge", "file": str(token)}]}
+    with closing(Service(directory, issuer, f"sqlite:{directory}/approvals.db", dev_login=True, audit=audit)) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory, issuer, scripted, sink, deciders, tool_server) -> Iterator[Envoy]:
+def proxy(tmp_path_factory, issuer, scripted, deciders, tool_server) -> Iterator[Envoy]:
     policy = load_policy("audit")
     policy["approvals"] = deciders.policy({"operation": "openai.files.delete", "scope": SCOPE, "hold": "10s"})
     policy["redact"] = {"detectors": ["secrets"]}
     setup = Setup(
-        policy, scripted.port, issuer.port, {"/mcp": (tool_server.port, False)}, approvals=deciders.questions, audit=sink.port
+        policy, scripted.port, issuer.port, {"/mcp": (tool_server.port, False)},
+        approvals=deciders.questions, audit=deciders.audit,
     )
     with running(issuer, setup, tmp_path_factory.mktemp("secrets")) as envoy:
         envoy.post("/logging?wasm=debug")
@@ -127,24 +127,42 @@ def exchanges(proxy: Envoy, issuer, scripted: Scripted, deciders: Service, secre
     held.join()
 
 
-def test_no_secret_is_in_anything_that_is_written(proxy, issuer, sink, scripted, deciders, tmp_path_factory):
+def test_no_secret_is_in_anything_that_is_written(proxy, issuer, scripted, deciders):
     secret = Secrets()
     before = proxy.requests_received()
     exchanges(proxy, issuer, scripted, deciders, secret)
     assert len(secret.made) >= 30
     made = proxy.requests_received() - before
-    wait_for(lambda: len(sink.records()) >= made - 1, "the records", 20, 0.2)
+    auditor = deciders.token("ada", READ)
+
+    def found() -> list[dict]:
+        answer = deciders.api("GET", "/v1/audit/records?q=kind=decision&limit=200", auditor)
+        assert answer.status == 200, answer
+        return answer.json()["records"]
+
+    wait_for(lambda: len(found()) >= made - 1, "the records", 20, 0.2)
     written = {
-        "the records": "\n".join(sink.lines),
         "Envoy's log": proxy.log(),
         "metrics": proxy.admin("/stats?format=prometheus"),
+        "the collector's metrics": raw.request(deciders.audit, "GET", "/metrics").body.decode(),
         "the service's log": deciders.log(),
         "the API": deciders.api("GET", "/v1/approvals?limit=500", deciders.token()).body.decode(),
+        "the records": json.dumps(found()),
     }
-    for file in Path(deciders.sqlite).parent.iterdir():
-        written[file.name] = file.read_bytes().decode("latin-1")
+    with closing(Chromium()) as chromium:
+        ada = chromium.person(deciders)
+        ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
+        ada.press("Log in")
+        for page in ["/audit", *(f"/audit/records/{record['index']}" for record in found())]:
+            ada.page.goto(ada.inbox + page)
+            written[page] = ada.page.content()
+        chromium.leave()
+    for file in Path(deciders.sqlite).parent.rglob("*"):
+        # The proxy's token is where it is kept.
+        if file.is_file() and file.name != "edge-token":
+            written[file.name] = file.read_bytes().decode("latin-1")
     assert '"kind":"decision"' in written["Envoy's log"], "with debug, records are in the log as well"
-    assert len(written) >= 7 and all(written.values())
+    assert {"approvals.db", "index.db"} <= written.keys() and any(name.endswith(".jsonl") for name in written)
     for where, text in written.items():
         for each in secret.made:
             hidden = each[PUBLIC:]
