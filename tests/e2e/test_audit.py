@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from websockets.sync.client import connect
 
 from conftest import closing, load_policy, running
 from fakes.scripted import Script, Scripted
@@ -211,3 +212,36 @@ def test_a_sink_that_is_down_for_a_while_loses_nothing(audited, issuer, sink):
     wanted = {answer.header("x-request-id") for answer in answers}
     assert len(wanted) == len(answers) > 100
     wait_for(lambda: wanted <= {r["request_id"] for r in sink.records()}, "every record", 30, 0.5)
+
+
+def test_everything_can_wait_for_its_record(start, issuer, upstream, websocket_echo):
+    """Uploads and WebSockets begin while they are held: nothing of them is lost."""
+    with closing(Sink()) as sink:
+        sink.delay = 0.15
+        policy = load_policy("audit")
+        policy["audit"]["on_unavailable"] = "deny"
+        envoy = start(policy, audit=sink.port, routes={"/api/ws/": (websocket_echo.port, False)})
+        token = issuer.token(*SCOPES, "autogen:file:write", "autogen:run:connect")
+        wait_for(lambda: get(envoy, issuer).status == 200, "the issuer's keys")
+        for size in (0, 1, 70_000, 2_000_000):
+            body = b"--b\r\n" + bytes(range(256)) * (size // 256) + b"\r\n--b--\r\n"
+            headers = [("content-type", "multipart/form-data; boundary=b")]
+            with upstream.expect(1) as seen:
+                raw.request(envoy.port, "POST", "/v1/files", token, body, headers=headers)
+            assert seen[0].body == body
+            prompt = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * size}]}
+            with upstream.expect(1) as seen:
+                assert raw.request(envoy.port, "POST", "/v1/chat/completions", token, prompt).status == 200
+            assert seen[0].json() == prompt
+        for n in range(5):
+            headers = {"authorization": f"Bearer {token}"}
+            with connect(f"ws://localhost:{envoy.port}/api/ws/runs/1", additional_headers=headers, compression=None) as socket:
+                for message in (f"first {n}", "second", "x" * 100_000):
+                    socket.send(message)
+                    assert socket.recv(timeout=10) == message
+        kinds = [record["operation"] for record in sink.records("intent")]
+        assert kinds.count("openai.files.create") == 4 and kinds.count("autogen-studio.runs.connect") == 5
+        sink.mode = "503"
+        with upstream.untouched():
+            assert get(envoy, issuer).status == 503
+            assert get(envoy, issuer).decision["reason"] == "audit_unavailable"
