@@ -1,6 +1,6 @@
 # Each target is a few lines that call cargo or a script in .ci/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz mutants differential load holds crashes bench clean
+.PHONY: help run test wasm wasm-panic lint fmt e2e e2e-studio e2e-matrix test-wasm fuzz mutants differential load holds crashes audit-outage audit-kills bench clean
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV       := .venv

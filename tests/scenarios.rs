@@ -15,7 +15,9 @@ use scopewarden_tests::{files, root};
 const NOW: u64 = 1_795_500_000;
 
 /// Reasons that no scenario can reach, and where they are tested.
-const ELSEWHERE: [Reason; 11] = [
+const ELSEWHERE: [Reason; 12] = [
+    // Scenarios have no sink of records: src/core/src/exchange/tests/notes.rs, tests/e2e/test_audit.py.
+    Reason::AuditUnavailable,
     // Scenarios have their keys inline. Outages of an issuer: src/core/src/exchange/tests.rs, tests/e2e/test_keys.py.
     Reason::KeysUnavailable,
     // A bug, and no request leads to one: `a_policy_that_broke_refuses`, below.

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
 use scopewarden_core::approval::{Holds, NoGate};
+use scopewarden_core::audit::Standing;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::http::{Headers, RequestHead};
 use scopewarden_core::identity::{FetchOutcome, KeyRing, NoHost, Properties, TokenCache};
@@ -331,8 +332,8 @@ impl Bench {
                 self.step(Input::Closed { status: *status });
                 self.closed = true;
             }
-            // A host shows what is masked, and nothing else.
-            _ if !self.exchange.masks_response() => {}
+            // A host shows what is read, and nothing else.
+            _ if !self.exchange.reads_response() => {}
             Event::Answered { status, fields: sent, end } => {
                 let mut headers = fields(sent, &FIELDS);
                 let status = STATUSES[usize::from(*status) % STATUSES.len()];
@@ -395,6 +396,7 @@ impl Bench {
             properties: &NoProperties,
             holds: &Holds::default(),
             gate: &NoGate,
+            audit: Standing::FRESH,
         };
         self.exchange.step(input, &mut world)
     }
@@ -447,6 +449,7 @@ impl Bench {
             Effect::RemoveRequestHeader(_) => assert!(!seen.refused && !seen.forwarded),
             Effect::DropRequestTrailers => assert!(seen.forwarded),
             Effect::Ask(_) | Effect::Abandon(_) => panic!("a question without randomness"),
+            Effect::Note(_) => panic!("a record for a sink that no policy names"),
             Effect::Responded(_) => assert!(closing),
             other => panic!("{other:?} without a response"),
         }

@@ -124,7 +124,7 @@ proptest! {
             match what {
                 0 => writer.write(stream, &json!({"kind": "gap", "dropped": at, "because": text})),
                 1 => writer.write(stream, &json!({"kind": "intent", "record": text})),
-                2 => writer.write(stream, &json!({"kind": "decision", "record": text, text: [1, {"a": null}]})),
+                2 => writer.write(stream, &json!({"kind": "decision", "record": text, format!("x {text}"): [1, {"a": null}]})),
                 3 => {
                     let of = writer.of[at % writer.of.len()].0;
                     if of != stream {
