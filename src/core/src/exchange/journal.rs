@@ -83,7 +83,7 @@ impl Journal {
     }
 
     pub(super) fn rpc_method(&mut self, method: &str) {
-        self.rpc_method = Some(cut(method));
+        self.rpc_method = Some(method.to_owned());
     }
 
     /// Notes the operation's facts.
@@ -91,8 +91,8 @@ impl Journal {
     pub(super) fn facts(&mut self, call: &Call<'_>) {
         for (name, _) in &call.operation.facts {
             let value = match decide::fact(call, name) {
-                Some(FactValue::Path(text)) => Value::from(cut(text)),
-                Some(FactValue::Body(Fact::Text(text))) => Value::from(cut(text)),
+                Some(FactValue::Path(text)) => Value::from(text),
+                Some(FactValue::Body(Fact::Text(text))) => Value::from(text.as_str()),
                 Some(FactValue::Body(Fact::Integer(number))) => Value::from(*number),
                 Some(FactValue::Body(Fact::Bool(flag))) => Value::from(*flag),
                 Some(FactValue::Body(Fact::Null | Fact::Other)) | None => continue,
@@ -192,7 +192,15 @@ impl Journal {
         }
     }
 
-    /// What is known before the response.
+    fn facts_shown(&self) -> Value {
+        let shown = |(name, fact): (&String, &Value)| {
+            let fact = fact.as_str().map_or_else(|| fact.clone(), |text| shown(text).into());
+            (name.clone(), fact)
+        };
+        Value::Object(self.facts.iter().map(shown).collect())
+    }
+
+    /// What is known before the response. Texts are masked here and not when they are heard: without a sink and a log nobody asks for a record.
     fn known(
         &self,
         kind: &str,
@@ -209,7 +217,7 @@ impl Journal {
             "kind": kind,
             "time": self.started.unwrap_or_default().millis().to_string(),
             "record": self.record,
-            "request_id": self.request_id,
+            "request_id": self.request_id.as_deref().map(shown),
             "policy": policy.name,
             "policy_hash": policy.hash,
             "mode": policy.mode.as_str(),
@@ -219,16 +227,16 @@ impl Journal {
             "surface": self.surface,
             "operation": operation.map(|o| o.id.as_str()),
             "tier": operation.map(|o| o.tier.as_str()),
-            "method": self.method,
-            "authority": self.authority,
-            "path": self.path,
+            "method": shown(&self.method),
+            "authority": shown(&self.authority),
+            "path": shown(&self.path),
         });
         let Value::Object(mut record) = record else { return Map::new() };
         optional(&mut record, "server", self.server.as_deref().map(Value::from));
         optional(&mut record, "session", self.session.value());
         optional(&mut record, "approval", self.approval.clone());
-        optional(&mut record, "rpc_method", self.rpc_method.as_deref().map(Value::from));
-        optional(&mut record, "facts", (!self.facts.is_empty()).then(|| self.facts.clone().into()));
+        optional(&mut record, "rpc_method", self.rpc_method.as_deref().map(|m| shown(m).into()));
+        optional(&mut record, "facts", (!self.facts.is_empty()).then(|| self.facts_shown()));
         if let Some(denial) = denial {
             optional(&mut record, "message", Some((*veil(&denial.message)).into()));
             optional(&mut record, "rule", denial.rule.as_deref().map(Value::from));
@@ -259,7 +267,7 @@ fn principal(principal: &Principal) -> Value {
         let actors: Vec<Value> = principal
             .actors
             .iter()
-            .map(|a| json!({"issuer": a.issuer, "subject": a.subject}))
+            .map(|a| json!({"issuer": a.issuer, "subject": *veil(&a.subject)}))
             .collect();
         map.insert("actors".into(), actors.into());
     }
@@ -268,14 +276,11 @@ fn principal(principal: &Principal) -> Value {
 
 /// Bytes that a caller chose: what is not UTF-8 becomes U+FFFD, JSON escapes the rest.
 fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => cut(text),
-        Err(_) => cut(&String::from_utf8_lossy(bytes)),
-    }
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Without secrets, and at most [`LONGEST_TEXT`] characters; with the length when there were more.
-fn cut(text: &str) -> String {
+fn shown(text: &str) -> String {
     let text = &*veil(text);
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();
