@@ -21,6 +21,7 @@ pub mod decide;
 pub mod diag;
 mod digest;
 pub mod exchange;
+pub mod hex;
 pub mod http;
 pub mod identity;
 pub mod limits;

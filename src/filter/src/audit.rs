@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use scopewarden_core::audit::{Answer, Audit, Standing, Trail, heads};
 use scopewarden_core::exchange::Input;
+use scopewarden_core::hex::hex;
 use scopewarden_core::limits;
 use scopewarden_core::policy::Policy;
 use scopewarden_core::time::UnixMillis;
@@ -39,7 +40,6 @@ impl Recorder {
         let Some(audit) = &policy.audit else { return Ok(Self::default()) };
         let id: [u8; 16] = host::random()
             .ok_or("this host has no random numbers, so the stream of records has no name")?;
-        let stream: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         let instance = host::property(&["node", "id"]).unwrap_or_default();
         let opening = [
             ("version", env!("CARGO_PKG_VERSION")),
@@ -50,7 +50,7 @@ impl Recorder {
         let opening: Map<String, Value> =
             opening.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         let instance = String::from_utf8_lossy(&instance).into_owned();
-        let trail = Trail::new(stream, instance, audit.spool_bytes, opening);
+        let trail = Trail::new(hex(&id), instance, audit.spool_bytes, opening);
         Ok(Self { trail: Some(trail), ..Self::default() })
     }
 

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::chain::{Hash, Head};
+use crate::hex::unhex;
 use crate::time::UnixMillis;
 
 /// A stream that has not been heard of for so long has ended without a word, in milliseconds.
@@ -79,7 +80,7 @@ fn read(text: &str) -> Vec<Entry> {
         let mut words = line.split(' ');
         let stream = words.next()?.to_owned();
         let sequence = words.next()?.parse().ok()?;
-        let hash = hash(words.next()?)?;
+        let hash = Hash(unhex(words.next()?)?);
         let beat = UnixMillis(words.next()?.parse().ok()?);
         let closed = words.next()? == "closed";
         Some(Entry { head: Head { stream, sequence, hash }, beat, closed })
@@ -96,16 +97,4 @@ fn write(entries: &[Entry]) -> String {
             writeln!(text, "{} {} {} {} {state}", head.stream, head.sequence, head.hash, beat.0);
     }
     text
-}
-
-fn hash(text: &str) -> Option<Hash> {
-    let digits = text.as_bytes();
-    let mut hash = Hash::default();
-    if digits.len() != hash.0.len().saturating_mul(2) {
-        return None;
-    }
-    for (byte, pair) in hash.0.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(hash)
 }

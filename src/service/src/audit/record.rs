@@ -1,5 +1,6 @@
 //! A line of the log: what a filter sends, kept byte by byte as it came.
 
+use scopewarden_core::hex::{hex, unhex};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -118,34 +119,6 @@ impl<'a> Line<'a> {
 /// SHA-256 of a line without its newline.
 pub fn hash(line: &str) -> Digest {
     Sha256::digest(line.as_bytes()).into()
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// Exactly so many bytes of lower-case hex.
-pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
-        b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
-        _ => None,
-    };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::Path;
 
+use scopewarden_core::hex::hex;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
 use super::entry::{Entry, clean};
 use super::{Index, IndexError, Kind, schema};
-use crate::audit::record::{Line, hash, hex};
+use crate::audit::record::{Line, hash};
 use crate::audit::segments;
 use crate::store::{signed, unsigned};
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
+use scopewarden_core::hex::hex;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::entry::clean;
 use super::{Index, IndexError, MAX_SESSION, Row};
-use crate::audit::record::{Line, hash, hex};
+use crate::audit::record::{Line, hash};
 use crate::audit::segments;
 use crate::store::{signed, unsigned};
 

@@ -88,7 +88,7 @@ pub(crate) mod tests {
         }
         assert_eq!(Frontier::from_peaks(3, vec![[0; 32]]), None);
         assert_eq!(
-            crate::audit::record::hex(&leaf("")),
+            scopewarden_core::hex::hex(&leaf("")),
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
         );
     }

@@ -3,11 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_compact::{KeyPair, PublicKey, Signature};
+use scopewarden_core::hex::hex;
 use scopewarden_core::time::UnixMillis;
 use sha2::{Digest as _, Sha256};
 
 use super::merkle::Frontier;
-use crate::audit::record::{Digest, hex};
+use crate::audit::record::Digest;
 use crate::audit::time;
 
 /// Algorithm of the key, as signed notes number them.

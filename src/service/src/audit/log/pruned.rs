@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
+use scopewarden_core::hex::{hex, unhex};
 use scopewarden_core::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use super::note::{self, Checkpoint, Notary};
 use super::state;
 use super::streams::{Known, Streams};
 use super::tail::{replace, sync_directory};
-use crate::audit::record::{Line, Stream, hex, unhex};
+use crate::audit::record::{Line, Stream};
 use crate::audit::segments;
 
 #[derive(Default, Deserialize, Serialize)]

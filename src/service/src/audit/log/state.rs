@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use scopewarden_core::hex::{hex, unhex};
 use serde::{Deserialize, Serialize};
 
 use super::merkle::Frontier;
 use super::streams::{Known, Streams};
 use super::tail::replace;
-use crate::audit::record::{Digest, Stream, hex, unhex};
+use crate::audit::record::{Digest, Stream};
 
 #[derive(Deserialize, Serialize)]
 struct Stored {

@@ -71,7 +71,7 @@ pub(crate) fn verify(directory: &Path, notary: &Notary) -> (Vec<String>, u64) {
         let (stream, seq) = (record["stream"].as_str().unwrap(), record["seq"].as_u64().unwrap());
         let expected = heads.get(stream).cloned().unwrap_or((0, "0".repeat(64)));
         assert_eq!((seq, record["prev"].as_str().unwrap()), (expected.0, &*expected.1), "{line}");
-        let hash = crate::audit::record::hex(&crate::audit::record::hash(line));
+        let hash = scopewarden_core::hex::hex(&crate::audit::record::hash(line));
         heads.insert(stream.to_owned(), (seq.saturating_add(1), hash));
     }
     let mut largest = 0;

@@ -48,7 +48,7 @@ async fn what_is_old_goes_and_the_rest_stays_verifiable() {
     assert_eq!((*origin, *removed), ("test-log/pruned", &*first.to_string()));
     let json: Value = serde_json::from_str(json).unwrap();
     let head = usize::try_from(first).unwrap() - 1;
-    let hash = crate::audit::record::hex(&crate::audit::record::hash(&sent[head]));
+    let hash = scopewarden_core::hex::hex(&crate::audit::record::hash(&sent[head]));
     assert_eq!(json["heads"], json!({format!("{:032x}", 1): {"seq": head, "hash": hash}}));
     let peaks = json["frontier"].as_array().unwrap().len();
     assert_eq!(u32::try_from(peaks).unwrap(), first.count_ones());

@@ -1,8 +1,10 @@
 use serde_json::json;
 
+use scopewarden_core::hex::hex;
+
 use crate::audit::fixtures::sample;
 use crate::audit::ingest::tests::collecting;
-use crate::audit::record::{hash, hex};
+use crate::audit::record::hash;
 use crate::http::house::{House, send};
 
 const SCOPE: &str = "scopewarden:audit:read";
