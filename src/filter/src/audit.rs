@@ -119,7 +119,7 @@ fn send(shared: &Rc<RefCell<Shared>>) {
     };
     let Some(batch) = batch else { return };
     let _ = host::set_effective_context(root);
-    let called = dispatch(audit, &batch.body);
+    let called = dispatch(audit, &batch);
     let shared = &mut *shared.borrow_mut();
     match called {
         Ok(token) => shared.recorder.call = Some(token),

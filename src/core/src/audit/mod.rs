@@ -23,7 +23,7 @@ pub use capture::Capture;
 pub use chain::{Chain, Hash, Head};
 pub use session::Session;
 pub use settings::{Audit, OnUnavailable, Payload, PerTier, Token};
-pub use trail::{Answer, Batch, Counted, Standing, Trail};
+pub use trail::{Answer, Counted, Standing, Trail};
 pub use veil::{everything, veil};
 
 #[cfg(test)]

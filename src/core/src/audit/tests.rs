@@ -18,8 +18,8 @@ fn trail(cap: usize) -> Trail {
 }
 
 /// The lines of a batch.
-fn lines(batch: &Batch) -> Vec<String> {
-    let body: Value = serde_json::from_str(&batch.body).unwrap();
+fn lines(batch: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(batch).unwrap();
     let records = body.pointer("/resourceLogs/0/scopeLogs/0/logRecords").unwrap();
     let line =
         |record: &Value| record.pointer("/body/stringValue").unwrap().as_str().unwrap().to_owned();
@@ -87,7 +87,7 @@ fn a_stream_begins_with_a_record_of_itself() {
     let first: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!((&first["kind"], &first["policy"]), (&"stream".into(), &"p".into()));
     assert_eq!(first["instance"], "edge \"1\"");
-    let body: Value = serde_json::from_str(&batch.body).unwrap();
+    let body: Value = serde_json::from_str(&batch).unwrap();
     let record = body.pointer("/resourceLogs/0/scopeLogs/0/logRecords/1").unwrap();
     assert_eq!(record["timeUnixNano"], "1800000000000000000");
     assert_eq!(record["eventName"], "scopewarden.decision");
@@ -141,7 +141,7 @@ fn waits_double_and_end() {
 
 #[test]
 fn a_record_that_a_sink_does_not_take_is_found_and_counted() {
-    let refuses_bad = |batch: &Batch| lines(batch).iter().any(|line| line.contains("\"bad\""));
+    let refuses_bad = |batch: &str| lines(batch).iter().any(|line| line.contains("\"bad\""));
     for refusal in [
         status(400),
         status(413),
@@ -227,6 +227,22 @@ fn a_full_spool_counts_what_it_cannot_take() {
     assert_eq!(member(&lines[0], "dropped"), dropped);
     assert_eq!(member(&lines[0], "because"), "spool_full");
     assert_eq!(member(&lines[0], "until"), later(99).millis().to_string());
+}
+
+#[test]
+fn what_a_full_spool_lost_keeps_its_count_and_reason() {
+    let mut trail = trail(16 * 1024);
+    let record = json!({"x": "y".repeat(1000)}).to_string();
+    let dropped = (0..1000).filter(|n| trail.add("decision", &record, later(*n)).is_none()).count();
+    trail.batch(NOW).unwrap();
+    trail.answered(OK, later(1000));
+    let gap = trail.batch(later(1000)).unwrap();
+    assert_eq!(lines(&gap).len(), 1);
+    trail.answered(status(400), later(1000));
+    let told = lines(&trail.batch(later(2000)).unwrap());
+    let told: Vec<_> =
+        told.iter().map(|gap| (member(gap, "because"), member(gap, "dropped"))).collect();
+    assert_eq!(told, [("spool_full".into(), dropped.into()), ("refused".into(), 1.into())]);
 }
 
 #[test]

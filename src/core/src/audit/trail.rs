@@ -41,6 +41,8 @@ pub(super) struct Line {
     pub(super) sequence: u64,
     pub(super) at: UnixMicros,
     pub(super) kind: &'static str,
+    /// What a `gap` tells of: it is told again when the sink does not take it.
+    tells: Option<Dropped>,
 }
 
 impl Line {
@@ -60,6 +62,21 @@ struct Dropped {
     because: &'static str,
 }
 
+impl Dropped {
+    /// Whether one `gap` can tell of both.
+    fn takes(&self, more: &Self) -> bool {
+        let named = self.sequences.len().saturating_add(more.sequences.len());
+        self.because == more.because && named <= MOST_NAMED
+    }
+
+    fn add(&mut self, more: Self) {
+        self.records = self.records.saturating_add(more.records);
+        self.sequences.extend(more.sequences);
+        self.since = self.since.min(more.since);
+        self.until = self.until.max(more.until);
+    }
+}
+
 /// Whether requests may rely on the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -72,16 +89,6 @@ pub struct Standing {
 impl Standing {
     /// As it is before anything was written.
     pub const FRESH: Self = Self { room: true, up: true };
-}
-
-/// What a `gap` tells of: so many records, those that were part of the stream with their sequence numbers.
-fn told_by(gap: &Line) -> Vec<Option<u64>> {
-    let gap: Value = serde_json::from_str(&gap.text).unwrap_or_default();
-    let named = gap.get("refused").and_then(Value::as_array);
-    let named: Vec<_> = named.into_iter().flatten().map(Value::as_u64).collect();
-    let records = gap.get("dropped").and_then(Value::as_u64).unwrap_or_default();
-    let others = usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(named.len());
-    named.into_iter().chain(std::iter::repeat_n(None, others.min(MOST_NAMED))).collect()
 }
 
 /// What a sink said of a batch.
@@ -98,13 +105,6 @@ pub enum Answer<'a> {
         /// `retry-after`, in seconds.
         retry_after_s: Option<u64>,
     },
-}
-
-/// What is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// The body of the call: `application/json`.
-    pub body: String,
 }
 
 /// What became of records.
@@ -209,35 +209,31 @@ impl Trail {
             self.push("stream", &Value::Object(opening).to_string(), now);
         }
         let (text, sequence) = self.chain.link(record);
-        let line = Line { text, sequence, at: now, kind };
+        let line = Line { text, sequence, at: now, kind, tells: None };
         self.bytes = self.bytes.saturating_add(line.size());
         self.lines.push_back(line);
         sequence
     }
 
     fn drop_one(&mut self, because: &'static str, sequence: Option<u64>, now: UnixMicros) {
-        if self
-            .dropped
-            .as_ref()
-            .is_some_and(|d| d.because != because || d.sequences.len() >= MOST_NAMED)
-        {
+        let sequences = sequence.into_iter().collect();
+        self.drop_all(Dropped { records: 1, sequences, since: now, until: now, because }, now);
+    }
+
+    /// Adds to what is told next; what cannot be told together is told one after the other.
+    fn drop_all(&mut self, more: Dropped, now: UnixMicros) {
+        if self.dropped.as_ref().is_some_and(|known| !known.takes(&more)) {
             self.tell_dropped(now);
         }
-        let dropped = self.dropped.get_or_insert(Dropped {
-            records: 0,
-            sequences: Vec::new(),
-            since: now,
-            until: now,
-            because,
-        });
-        dropped.records = dropped.records.saturating_add(1);
-        dropped.sequences.extend(sequence);
-        dropped.until = now;
+        match &mut self.dropped {
+            None => self.dropped = Some(more),
+            Some(known) => known.add(more),
+        }
     }
 
     fn tell_dropped(&mut self, now: UnixMicros) {
         let Some(dropped) = self.dropped.take() else { return };
-        let Dropped { records, sequences, since, until, because } = dropped;
+        let Dropped { records, sequences, since, until, because } = &dropped;
         let mut gap = json!({
             "kind": "gap",
             "time": now.millis().to_string(),
@@ -250,6 +246,9 @@ impl Trail {
             members.insert("refused".to_owned(), json!(sequences));
         }
         self.push("gap", &gap.to_string(), now);
+        if let Some(line) = self.lines.back_mut() {
+            line.tells = Some(dropped);
+        }
     }
 
     /// Everything before this sequence number has been acknowledged, or given up.
@@ -275,8 +274,8 @@ impl Trail {
         self.urgent || self.lines.len() >= BATCH_RECORDS || self.bytes >= BATCH_BYTES
     }
 
-    /// What is to be sent now; nothing while a batch is under way, or a failure is too fresh.
-    pub fn batch(&mut self, now: UnixMicros) -> Option<Batch> {
+    /// The body of the call that is to be made now, `application/json`; nothing while one is under way, or a failure is too fresh.
+    pub fn batch(&mut self, now: UnixMicros) -> Option<String> {
         if self.in_flight > 0 || now < self.due {
             return None;
         }
@@ -296,8 +295,7 @@ impl Trail {
         self.in_flight = count;
         self.urgent = false;
         let lines = self.lines.iter().take(count);
-        let body = otlp::request(&self.instance, self.chain.stream(), lines, now.0);
-        Some(Batch { body })
+        Some(otlp::request(&self.instance, self.chain.stream(), lines, now.0))
     }
 
     /// What the sink said of the batch that is under way.
@@ -324,10 +322,10 @@ impl Trail {
             }
             let refused = self.lines.front().map(|line| line.sequence);
             // What it tells of is told again.
-            let told = self.lines.front().filter(|line| line.kind == "gap").map(told_by);
+            let told = self.lines.front_mut().and_then(|line| line.tells.take());
             self.forget(sent);
-            for sequence in told.into_iter().flatten() {
-                self.drop_one("refused", sequence, now);
+            if let Some(told) = told {
+                self.drop_all(told, now);
             }
             self.drop_one("refused", refused, now);
             return Counted { acknowledged: 0, refused, up: true };
