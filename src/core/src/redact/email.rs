@@ -1,6 +1,7 @@
 //! E-mail addresses: found by their `@`, by looking back for what is before it and on for what is behind.
 
 use super::set::Set;
+use super::view::place_in;
 
 /// What a local part is made of, as far as people use it.
 pub const LOCAL: Set = Set::of(b"A-Za-z0-9._%+'-");
@@ -135,8 +136,4 @@ impl Email {
         let start = start.max(least).max(self.floor);
         (start < end).then_some(start)
     }
-}
-
-fn place_in(base: u64, at: usize) -> u64 {
-    base.saturating_add(u64::try_from(at).unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! International bank account numbers: found by the first check digit, behind the two letters of a country.
 
 use super::checks::{iban, iban_length};
-use super::view::View;
+use super::view::{View, place_in};
 
 /// Longest account number.
 const MAX: usize = 34;
@@ -107,8 +107,4 @@ impl Iban {
 /// Whether a byte goes on with a word: letters of other alphabets do, too.
 pub const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
-}
-
-fn place_in(base: u64, at: usize) -> u64 {
-    base.saturating_add(u64::try_from(at).unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 
 use super::iban::is_word;
 use super::set::HEX;
-use super::view::View;
+use super::view::{View, place_in};
 
 /// Most bytes that are kept: nine groups, one of them a port's, and an IPv4 address are fewer.
 const MAX: usize = 64;
@@ -225,10 +225,6 @@ fn is_used(address: Ipv6Addr) -> bool {
         [0x64, 0xff9b, ..] => true,
         _ => address.to_ipv4_mapped().is_some_and(|address| embeds(address.octets())),
     }
-}
-
-fn place_in(base: u64, at: usize) -> u64 {
-    base.saturating_add(u64::try_from(at).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -3,6 +3,11 @@
 /// How far back can be looked.
 pub const REACH: usize = 64;
 
+/// The place in the text of what is at `at` in a piece that begins at `base`.
+pub fn place_in(base: u64, at: usize) -> u64 {
+    base.saturating_add(u64::try_from(at).unwrap_or_default())
+}
+
 /// The last bytes of a text, spaces before it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail([u8; REACH]);
