@@ -7,7 +7,7 @@ use scopewarden_core::audit::Standing;
 use scopewarden_core::decide::Grants;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::identity::{
-    FetchOutcome, KeyRing, KeySource, NoHost, Properties, TokenCache,
+    FetchOutcome, KeyRing, KeySource, NoHost, NoProperties, TokenCache,
 };
 use scopewarden_core::limits;
 use scopewarden_core::policy::{Operation, Policy};
@@ -151,15 +151,6 @@ pub fn key_ring(policy: &Policy, jwks: Option<&[u8]>, now: UnixMillis) -> Result
         return Err(Failure::new("`--jwks` was given, and the policy fetches no keys"));
     }
     Ok(keys)
-}
-
-/// A request that came through no proxy has no properties.
-struct NoProperties;
-
-impl Properties for NoProperties {
-    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 fn drive(

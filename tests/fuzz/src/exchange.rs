@@ -7,7 +7,7 @@ use scopewarden_core::approval::{Holds, NoGate};
 use scopewarden_core::audit::Standing;
 use scopewarden_core::exchange::{Effect, Exchange, Flow, Input, World};
 use scopewarden_core::http::{Headers, RequestHead};
-use scopewarden_core::identity::{FetchOutcome, KeyRing, NoHost, Properties, TokenCache};
+use scopewarden_core::identity::{FetchOutcome, KeyRing, NoHost, NoProperties, TokenCache};
 use scopewarden_core::node::Node;
 use scopewarden_core::policy::{Mode, Policy};
 use scopewarden_core::time::UnixMicros;
@@ -185,14 +185,6 @@ fn compile(document: &Value) -> Policy {
     Policy::compile(&document).map(|(policy, _)| policy).unwrap_or_else(|findings| {
         panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
-}
-
-struct NoProperties;
-
-impl Properties for NoProperties {
-    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 /// What has come out of an exchange so far.

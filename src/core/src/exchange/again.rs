@@ -12,7 +12,7 @@ use crate::approval::{Holds, NoGate};
 use crate::audit::Standing;
 use crate::decide::{Decision, Denial, Judgement};
 use crate::http::{Headers, RequestHead};
-use crate::identity::{KeyRing, NoHost, Principal, Properties, TokenCache};
+use crate::identity::{KeyRing, NoHost, NoProperties, Principal, TokenCache};
 use crate::policy::{OperationId, Policy};
 use crate::reason::Reason;
 use crate::time::UnixMicros;
@@ -67,7 +67,7 @@ fn judge_known(policy: &Policy, known: Known, journal: &mut Journal) -> Result<J
         keys: &mut KeyRing::new(&policy.identity.issuers),
         tokens: &mut TokenCache::default(),
         signatures: &NoHost,
-        properties: &Nothing,
+        properties: &NoProperties,
         holds: &Holds::default(),
         gate: &NoGate,
         audit: Standing::FRESH,
@@ -76,13 +76,5 @@ fn judge_known(policy: &Policy, known: Known, journal: &mut Journal) -> Result<J
         Ready::Decided(judgement) => Ok(judgement),
         Ready::Refused(denial) => Err(denial),
         Ready::Waiting => Err(Denial::new(Reason::BodyMissing, "the body is not whole")),
-    }
-}
-
-struct Nothing;
-
-impl Properties for Nothing {
-    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::approval::NoGate;
 use crate::http::RequestHead;
-use crate::identity::{FetchOutcome, KeyRing, NoHost, TokenCache};
+use crate::identity::{FetchOutcome, KeyRing, NoHost, Properties, TokenCache};
 use crate::node::Node;
 
 const NOW: UnixMicros = UnixMicros(1_795_500_000_000_000);

@@ -48,7 +48,7 @@ pub use key::PublicKey;
 pub use keyring::{Fetch, FetchOutcome, Fetched, KeyRing, KeyStatus, Refetch};
 pub use principal::{Actor, Principal, Proof};
 pub use scopes::read as read_scopes;
-pub use sources::{Properties, from_jwt_authn, from_mtls};
+pub use sources::{NoProperties, Properties, from_jwt_authn, from_mtls};
 pub(crate) use strict::object as strict_object;
 
 #[cfg(test)]

@@ -19,6 +19,16 @@ pub trait Properties {
     fn get(&self, path: &[&str]) -> Option<Vec<u8>>;
 }
 
+/// A request that came through no proxy has no properties.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProperties;
+
+impl Properties for NoProperties {
+    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 /// Where Envoy's `jwt_authn` leaves the payload.
 const METADATA: [&str; 3] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn"];
 /// Largest number of seconds that is taken for a date: what a double holds exactly.

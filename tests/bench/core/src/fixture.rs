@@ -6,10 +6,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use scopewarden_core::approval::{Holds, NoGate};
+use scopewarden_core::audit::Standing;
 use scopewarden_core::exchange::{Exchange, Flow, Input, World};
 use scopewarden_core::http::RequestHead;
 use scopewarden_core::identity::{
-    KeyRing, NoHost, Principal, Proof, Properties, TokenCache, Verified,
+    KeyRing, NoHost, NoProperties, Principal, Proof, TokenCache, Verified,
 };
 use scopewarden_core::node::Node;
 use scopewarden_core::operation::{Method, canonicalize};
@@ -107,14 +108,6 @@ impl Naming {
     }
 }
 
-struct NoProperties;
-
-impl Properties for NoProperties {
-    fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-}
-
 /// A caller whose token was verified before.
 pub struct Caller {
     policy: Arc<Policy>,
@@ -184,6 +177,7 @@ impl Caller {
             properties: &NoProperties,
             holds: &Holds::default(),
             gate: &NoGate,
+            audit: Standing::FRESH,
         };
         let mut flow = exchange.step(Input::RequestHead { head, end: body.is_none() }, &mut world);
         if let Some(body) = body {
