@@ -12,10 +12,12 @@ import yaml
 from fakes.grpc_echo import Echo as GrpcEcho
 from fakes.issuer import ISSUER, Issuer
 from fakes.mcp_server import ToolServer
+from fakes.scripted import Scripted
 from fakes.upstream import Upstream
 from fakes.websocket_echo import Echo as WebSocketEcho
 from harness import raw
 from harness.autogen import AutoGen
+from harness.browser import Chromium
 from harness.config import Setup
 from harness.databases import Databases
 from harness.envoy import Envoy, wait_for
@@ -45,6 +47,18 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
     with closing(Upstream()) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[Scripted]:
+    with closing(Scripted()) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with closing(Chromium()) as it:
         yield it
 
 
@@ -129,6 +143,14 @@ def start_service(directory: Path, issuer: Issuer, database: str) -> Service:
     return Service(
         directory, issuer, database, same_person=[same_person], break_glass_scope="acme:break-glass", open_per_caller=1000
     )
+
+
+def start_collector(directory: Path, issuer: Issuer, **audit) -> Service:
+    """The service with the dev login and a collector that knows the token of the policy `audit`."""
+    token = directory / "edge-token"
+    token.write_text(load_policy("audit")["audit"]["token"] + "\n")
+    audit = {"tokens": [{"name": "edge", "file": str(token)}], **audit}
+    return Service(directory, issuer, f"sqlite:{directory}/approvals.db", dev_login=True, audit=audit)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from conftest import closing, load_policy, running
-from fakes.scripted import Script, Scripted
+from fakes.scripted import Script
 from fakes.sink import Sink
 from harness import raw
 from harness.config import Setup
@@ -20,12 +20,6 @@ from harness.envoy import Envoy, wait_for
 from test_redaction import KEY
 
 SCOPES = ["autogen:prompt", "autogen:model:read", "autogen:model:delete", "autogen:response:write"]
-
-
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[Scripted]:
-    with closing(Scripted()) as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from conftest import closing, load_policy, running
-from fakes.scripted import Script, Scripted
+from conftest import closing, load_policy, running, start_collector
+from fakes.scripted import Script
 from harness import raw
-from harness.browser import Chromium, Person
+from harness.browser import Person
 from harness.calls import Call
 from harness.config import Setup
 from harness.envoy import Envoy, wait_for
@@ -20,7 +20,6 @@ from harness.service import SCOPE, Service
 from test_redaction import KEY
 
 READS = "scopewarden:audit:read"
-TOKEN = "edge-token-0123456789abcdef"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 MODEL = "ft:gpt-4o:acme:invoices"
 SAID = ["Nobody has used it ", "since January. ", "The key was ", KEY[:9], KEY[9:], ". Shall I delete it?"]
@@ -29,21 +28,9 @@ HOSTILE = "/v1/models/%3Cscript%3Ealert(1)%E2%80%AE%E2%80%8B"
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Scripted]:
-    with closing(Scripted()) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory, issuer, databases) -> Iterator[Service]:
+def archive(tmp_path_factory, issuer) -> Iterator[Service]:
     """The service with the collector and the dev login."""
-    directory = tmp_path_factory.mktemp("archive")
-    (directory / "edge-token").write_text(TOKEN)
-    audit = {
-        "directory": str(directory / "audit"), "listen": "127.0.0.1:0", "signing_key": str(directory / "audit-key.json"),
-        "tokens": [{"name": "edge", "file": str(directory / "edge-token")}],
-    }
-    with closing(Service(directory, issuer, databases.fresh("sqlite"), dev_login=True, audit=audit)) as it:
+    with closing(start_collector(tmp_path_factory.mktemp("archive"), issuer)) as it:
         yield it
         assert it.alive(), it.log()[-4000:]
 
@@ -51,7 +38,7 @@ def archive(tmp_path_factory, issuer, databases) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def policy(archive) -> dict:
     policy = load_policy("audit")
-    policy["audit"] |= {"token": TOKEN, "timeout": "5s"}
+    policy["audit"] |= {"timeout": "5s"}
     hold = {"operation": "openai.models.delete", "scope": SCOPE, "hold": "10s", "approvers": 1}
     return policy | {"approvals": archive.policy(hold)}
 
@@ -62,12 +49,6 @@ def front(tmp_path_factory, issuer, scripted, archive, policy) -> Iterator[Envoy
     setup = Setup(policy, scripted.port, issuer.port, approvals=archive.questions, audit=archive.audit)
     with running(issuer, setup, tmp_path_factory.mktemp("front")) as envoy:
         yield envoy
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with closing(Chromium()) as it:
-        yield it
 
 
 @pytest.fixture

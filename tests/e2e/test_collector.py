@@ -14,10 +14,9 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
-from conftest import closing, load_policy, running
-from fakes.scripted import Script, Scripted
+from conftest import closing, load_policy, running, start_collector
+from fakes.scripted import Script
 from harness import raw
-from harness.browser import Chromium
 from harness.config import Setup
 from harness.envoy import Envoy, wait_for
 from harness.service import BINARY, SCOPE, Service
@@ -28,18 +27,9 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Scripted]:
-    with closing(Scripted()) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
 def collector(tmp_path_factory, issuer) -> Iterator[Service]:
     directory = tmp_path_factory.mktemp("collector")
-    token = directory / "edge-token"
-    token.write_text(load_policy("audit")["audit"]["token"] + "\n")
-    audit = {"tokens": [{"name": "edge", "file": str(token)}], "mirror": str(directory / "mirror.notes")}
-    with closing(Service(directory, issuer, f"sqlite:{directory}/approvals.db", dev_login=True, audit=audit)) as it:
+    with closing(start_collector(directory, issuer, mirror=str(directory / "mirror.notes"))) as it:
         yield it
         assert it.alive(), it.log()[-4000:]
 
@@ -70,7 +60,7 @@ def verify(collector: Service, *more: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_who_asked_who_approved_and_what_the_session_said(edge, issuer, collector, scripted):
+def test_who_asked_who_approved_and_what_the_session_said(edge, issuer, collector, scripted, chromium):
     deltas = [{"choices": [{"index": 0, "delta": {"content": part}}]} for part in ("ft:old is ", "not used any more")]
     scripted.script = Script([f"data: {json.dumps(d)}\n\n".encode() for d in deltas], "text/event-stream")
     carol = issuer.token(*SCOPES, sub="carol")
@@ -101,24 +91,23 @@ def test_who_asked_who_approved_and_what_the_session_said(edge, issuer, collecto
     assert checked.returncode == 0, checked.stdout
 
     # The same, by an auditor with a browser.
-    with closing(Chromium()) as chromium:
-        ada = chromium.person(collector)
-        ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
-        ada.press("Log in")
-        ada.page.goto(f"{ada.inbox}/audit")
-        ada.page.get_by_role("searchbox", name="Search").fill("operation=openai.models.delete model=ft:old kind=decision")
-        ada.press("Search")
-        ada.looks("audit-deletion-found")
-        ada.page.locator("#records a[href^='/audit/records/']").first.click()
-        expect(ada.page.get_by_role("heading", level=1)).to_contain_text("carol")
-        expect(ada.page.get_by_role("region", name="Approval")).to_contain_text("bo")
-        ada.looks("audit-deletion")
-        ada.page.get_by_role("link", name="Replay the session").click()
-        session = ada.page.locator("ol.session")
-        expect(session).to_contain_text("is ft:old used?")
-        expect(session).to_contain_text("ft:old is not used any more")
-        ada.looks("audit-deletion-session")
-        chromium.leave()
+    ada = chromium.person(collector)
+    ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
+    ada.press("Log in")
+    ada.page.goto(f"{ada.inbox}/audit")
+    ada.page.get_by_role("searchbox", name="Search").fill("operation=openai.models.delete model=ft:old kind=decision")
+    ada.press("Search")
+    ada.looks("audit-deletion-found")
+    ada.page.locator("#records a[href^='/audit/records/']").first.click()
+    expect(ada.page.get_by_role("heading", level=1)).to_contain_text("carol")
+    expect(ada.page.get_by_role("region", name="Approval")).to_contain_text("bo")
+    ada.looks("audit-deletion")
+    ada.page.get_by_role("link", name="Replay the session").click()
+    session = ada.page.locator("ol.session")
+    expect(session).to_contain_text("is ft:old used?")
+    expect(session).to_contain_text("ft:old is not used any more")
+    ada.looks("audit-deletion-session")
+    chromium.leave()
 
 
 def test_readers_need_the_scope_and_senders_the_token(edge, issuer, collector):

@@ -12,7 +12,7 @@ from openai import OpenAI
 from playwright.sync_api import expect
 
 from conftest import closing, held_policy, running
-from harness.browser import Chromium, Person
+from harness.browser import Person
 from harness.calls import Call
 from harness.config import Setup
 from harness.envoy import Envoy, free_port
@@ -44,12 +44,6 @@ def front(tmp_path_factory, issuer, upstream, inbox) -> Iterator[Envoy]:
     setup = Setup(held_policy(inbox), upstream.port, issuer.port, approvals=inbox.questions)
     with running(issuer, setup, tmp_path_factory.mktemp("front")) as envoy:
         yield envoy
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with closing(Chromium()) as it:
-        yield it
 
 
 @pytest.fixture

@@ -36,19 +36,13 @@ def key() -> str:
 KEY = key()
 
 
-@pytest.fixture(scope="session")
-def scripted() -> Iterator[Scripted]:
-    with closing(Scripted()) as it:
-        yield it
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scripted_http2() -> Iterator[ScriptedHttp2]:
     with closing(ScriptedHttp2()) as it:
         yield it
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def masking(tmp_path_factory, issuer, scripted, scripted_http2, tool_server, grpc_echo, websocket_echo) -> Iterator[Envoy]:
     routes = {
         "/mcp": (tool_server.port, False),

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import closing, load_policy, running
+from conftest import closing, load_policy, running, start_collector
 from fakes.scripted import Script, Scripted
 from harness import raw
-from harness.browser import Chromium
 from harness.config import Setup
 from harness.envoy import Envoy, wait_for
 from harness.service import SCOPE, Service
@@ -52,19 +51,9 @@ class Secrets:
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Scripted]:
-    with closing(Scripted()) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
 def deciders(tmp_path_factory, issuer) -> Iterator[Service]:
     """Where people decide, and records are kept."""
-    directory = tmp_path_factory.mktemp("deciders")
-    token = directory / "edge-token"
-    token.write_text(load_policy("audit")["audit"]["token"])
-    audit = {"tokens": [{"name": "edge", "file": str(token)}]}
-    with closing(Service(directory, issuer, f"sqlite:{directory}/approvals.db", dev_login=True, audit=audit)) as it:
+    with closing(start_collector(tmp_path_factory.mktemp("deciders"), issuer)) as it:
         yield it
 
 
@@ -127,7 +116,7 @@ def exchanges(proxy: Envoy, issuer, scripted: Scripted, deciders: Service, secre
     held.join()
 
 
-def test_no_secret_is_in_anything_that_is_written(proxy, issuer, scripted, deciders):
+def test_no_secret_is_in_anything_that_is_written(proxy, issuer, scripted, deciders, chromium):
     secret = Secrets()
     before = proxy.requests_received()
     exchanges(proxy, issuer, scripted, deciders, secret)
@@ -149,14 +138,13 @@ def test_no_secret_is_in_anything_that_is_written(proxy, issuer, scripted, decid
         "the API": deciders.api("GET", "/v1/approvals?limit=500", deciders.token()).body.decode(),
         "the records": json.dumps(found()),
     }
-    with closing(Chromium()) as chromium:
-        ada = chromium.person(deciders)
-        ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
-        ada.press("Log in")
-        for page in ["/audit", *(f"/audit/records/{record['index']}" for record in found())]:
-            ada.page.goto(ada.inbox + page)
-            written[page] = ada.page.content()
-        chromium.leave()
+    ada = chromium.person(deciders)
+    ada.page.goto(f"{ada.inbox}/login?subject=ada&scopes={READ}")
+    ada.press("Log in")
+    for page in ["/audit", *(f"/audit/records/{record['index']}" for record in found())]:
+        ada.page.goto(ada.inbox + page)
+        written[page] = ada.page.content()
+    chromium.leave()
     for file in Path(deciders.sqlite).parent.rglob("*"):
         # The proxy's token is where it is kept.
         if file.is_file() and file.name != "edge-token":
