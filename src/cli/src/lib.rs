@@ -13,6 +13,7 @@ pub mod io;
 pub mod load;
 pub mod report;
 pub mod request;
+mod runtime;
 pub mod source;
 mod table;
 pub mod text;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::client::{Access, Client, Part};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
-use crate::source::os_reason;
+use crate::runtime::runtime;
 
 /// See what waits for approval, and decide it.
 ///
@@ -78,10 +78,7 @@ pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         ca_file: args.service.ca_file.as_deref(),
         part: Part::Approvals,
     })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::new(format!("cannot start: {}", os_reason(&e))))?;
+    let runtime = runtime()?;
     let json = args.service.json;
     runtime.block_on(async {
         match &args.command {

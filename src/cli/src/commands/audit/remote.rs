@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::{Answer, Client, Lost};
 use crate::exit::Failure;
-use crate::source::os_reason;
+use crate::runtime::runtime;
 
 /// A log at a service.
 pub(crate) struct Remote {
@@ -21,10 +21,7 @@ pub(crate) struct Remote {
 impl Remote {
     /// Asks the service what it has.
     pub(crate) fn new(client: Client) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| Failure::new(format!("cannot start: {}", os_reason(&e))))?;
+        let runtime = runtime()?;
         let listed = match runtime.block_on(client.get(&["v1", "audit", "segments"], &[]))? {
             Answer::Done(listed) => listed,
             Answer::Refused(why) => return Err(Failure::new(why)),

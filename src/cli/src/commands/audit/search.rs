@@ -12,7 +12,7 @@ use crate::client::{Answer, Client};
 use crate::clock::Instant;
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
-use crate::source::os_reason;
+use crate::runtime::runtime;
 use crate::table::{self, text};
 use crate::text::printable;
 
@@ -99,11 +99,7 @@ fn scan(query: &Query, args: &Args, limit: usize) -> Result<(Vec<Value>, bool), 
 /// Asks a service, page by page.
 fn ask(args: &Args, limit: usize) -> Result<(Vec<Value>, bool), Failure> {
     let client = args.log.client()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::new(format!("cannot start: {}", os_reason(&e))))?;
-    runtime.block_on(pages(&client, &args.query, limit))
+    runtime()?.block_on(pages(&client, &args.query, limit))
 }
 
 async fn pages(client: &Client, query: &str, limit: usize) -> Result<(Vec<Value>, bool), Failure> {

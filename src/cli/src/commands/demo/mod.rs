@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::exit::{Exit, Failure};
 use crate::io::Io;
 use crate::load::{self, Loaded};
+use crate::runtime::runtime;
 use crate::source::os_reason;
 use crate::text::printable;
 use config::{Setup, Upstream};
@@ -90,11 +91,7 @@ pub struct Args {
 pub fn run(args: &Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
     let program = find_program(&args.envoy)?;
     let wasm = find_filter(&args.wasm)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::new(format!("cannot start: {}", os_reason(&e))))?;
-    runtime.block_on(demonstrate(args, &program, &wasm, io))
+    runtime()?.block_on(demonstrate(args, &program, &wasm, io))
 }
 
 async fn demonstrate(

@@ -40,6 +40,16 @@ impl Authority {
         }
         builder.build().unwrap()
     }
+
+    /// A door of `localhost` that only those with a certificate of this authority come through.
+    fn door(&self, folder: &Path) -> Tls {
+        let (certificate, key) = self.issue("localhost");
+        Tls {
+            certificate: write(folder, "server.pem", &certificate),
+            key: write(folder, "server.key", &key),
+            client_ca: Some(write(folder, "ca.pem", &self.pem)),
+        }
+    }
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -64,12 +74,7 @@ fn settings(folder: &Path, tls: Tls) -> Settings {
 async fn a8_only_proxies_with_a_certificate_may_ask() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let (certificate, key) = ours.issue("localhost");
-    let tls = Tls {
-        certificate: write(folder.path(), "server.pem", &certificate),
-        key: write(folder.path(), "server.key", &key),
-        client_ca: Some(write(folder.path(), "ca.pem", &ours.pem)),
-    };
+    let tls = ours.door(folder.path());
     let service = Service::start(&settings(folder.path(), tls)).await.unwrap();
     let port = service.questions.port();
     let url = format!("https://localhost:{port}/healthz");
@@ -94,12 +99,7 @@ async fn a8_only_proxies_with_a_certificate_may_ask() {
 async fn only_senders_with_a_certificate_may_record() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let (certificate, key) = ours.issue("localhost");
-    let tls = Tls {
-        certificate: write(folder.path(), "server.pem", &certificate),
-        key: write(folder.path(), "server.key", &key),
-        client_ca: Some(write(folder.path(), "ca.pem", &ours.pem)),
-    };
+    let tls = ours.door(folder.path());
     let mut settings = settings(folder.path(), tls.clone());
     settings.audit = Some(Audit {
         directory: folder.path().join("audit"),
