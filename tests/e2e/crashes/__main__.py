@@ -8,18 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 
+from harness.arguments import given
 from harness.databases import KINDS, Databases
 
 from .run import run
 
 
 def main(arguments: list[str]) -> int:
-    given = dict(argument.split("=", 1) for argument in arguments)
-    kills, seed, kinds = int(given.pop("N", 50)), int(given.pop("SEED", 1)), given.pop("DATABASE", ",".join(KINDS)).split(",")
-    if given:
-        raise SystemExit(f"unknown: {', '.join(given)}; known are N, SEED and DATABASE")
+    kills, seed, kinds = given(arguments, N=50, SEED=1, DATABASE=",".join(KINDS))
     failed = False
-    for kind in kinds:
+    for kind in kinds.split(","):
         with tempfile.TemporaryDirectory() as directory, closing(Databases(Path(directory))) as databases:
             report = run(databases.fresh(kind), kills, seed, lambda n: print(f"\r{n} kills", end="", file=sys.stderr))
         print(f"\r{kind}: {report.kills} kills; up again in {median(report.starts):.2f} s (median), {max(report.starts):.2f} s (most)")

@@ -7,6 +7,8 @@ import re
 import sys
 import time
 
+from harness.arguments import given
+
 from .judge import Mismatch, Report
 from .run import run
 
@@ -44,10 +46,7 @@ def show(seed: int, mismatch: Mismatch) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    given = dict(argument.split("=", 1) for argument in arguments)
-    count, seed, first = int(given.pop("N", 20_000)), int(given.pop("SEED", 1)), int(given.pop("FIRST", 0))
-    if given:
-        raise SystemExit(f"unknown: {', '.join(given)}; known are N, SEED and FIRST")
+    count, seed, first = given(arguments, N=20_000, SEED=1, FIRST=0)
     progress = Progress(count)
     halves = [(range(first, first + count // 2), True), (range(first + count // 2, first + count), False)]
     if count == 1:

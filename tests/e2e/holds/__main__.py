@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from harness.arguments import given
+
 from .run import run, show
 
 MOST_KIB, MOST_SECONDS = 48, 5
 
 
 def main(arguments: list[str]) -> int:
-    given = dict(argument.split("=", 1) for argument in arguments)
-    holds, seconds = int(given.pop("HOLDS", 10_000)), float(given.pop("SECONDS", 60))
-    if given:
-        raise SystemExit(f"unknown: {', '.join(given)}; known are HOLDS and SECONDS")
+    holds, seconds = given(arguments, HOLDS=10_000, SECONDS=60.0)
     report = run(holds, seconds)
     show(report)
     for failure in (wrong := report.wrong(MOST_KIB, MOST_SECONDS)):

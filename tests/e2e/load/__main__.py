@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from harness.arguments import given
+
 from .run import Report, Slice, run
 
 #: Of the 99th percentile of good requests, and of memory after warm-up.
@@ -28,10 +30,7 @@ def failures(report: Report) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    given = dict(argument.split("=", 1) for argument in arguments)
-    seconds = float(given.pop("SECONDS", 60))
-    if given:
-        raise SystemExit(f"unknown: {', '.join(given)}; known is SECONDS")
+    (seconds,) = given(arguments, SECONDS=60.0)
     report = run(seconds, max(round(seconds / SLICE_SECONDS / 2), 2) * 2, show)
     total = sum(part.seconds for part in report.slices)
     print(f"{report.answered:,} requests in {total:.0f} s, {report.hostile:,} of them hostile")

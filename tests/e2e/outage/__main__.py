@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from harness.arguments import given
+
 from .run import run, show
 
 
 def main(arguments: list[str]) -> int:
-    given = dict(argument.split("=", 1) for argument in arguments)
-    seconds, rate = float(given.pop("SECONDS", 600)), int(given.pop("RATE", 500))
-    if given:
-        raise SystemExit(f"unknown: {', '.join(given)}; known are SECONDS and RATE")
+    seconds, rate = given(arguments, SECONDS=600.0, RATE=500)
     report = run(seconds, rate)
     show(report)
     for failure in (wrong := report.wrong()):
